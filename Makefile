@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+export LC_ALL := C.UTF-8
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+PLAYBOOK := .venv/bin/ansible-playbook
+INVENTORY ?= inventories/lab
+# Passed on to ansible-playbook and to pytest, e.g. make site ARGS="--check --diff".
+ARGS ?=
+
+##@ The main job
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
+
+.PHONY: lab
+lab: venv ## Set up everything, start the two-site lab, deploy the federation, train, report
+	$(PLAYBOOK) playbooks/lab.yml
+	$(PLAYBOOK) -i inventories/lab playbooks/site.yml
+	$(PLAYBOOK) -i inventories/lab playbooks/poc.yml
+
+.PHONY: test
+test: venv ## Run every check, from lint to a federation trained end to end; what CI runs
+	.venv/bin/python tools/stages.py
+
+.PHONY: clean
+clean: ## Remove everything that the other targets left, but for the caches
+	tools/clean.sh
+
+##@ The running lab
+.PHONY: site
+site: venv ## Bring the federation to what INVENTORY says (default: the lab's)
+	$(PLAYBOOK) -i $(INVENTORY) playbooks/site.yml $(ARGS)
+
+.PHONY: poc
+poc: venv ## Train the proof of concept and report, on INVENTORY
+	$(PLAYBOOK) -i $(INVENTORY) playbooks/poc.yml $(ARGS)
+
+##@ The checks, one by one
+.PHONY: lint
+lint: dev-venv ## Linters, types, licences, docs and the repository's own rules
+	tools/lint.sh
+
+.PHONY: sanity
+sanity: dev-venv ## ansible-test sanity
+	tools/sanity.sh $(ARGS)
+
+.PHONY: units
+units: dev-venv ## Unit tests
+	tools/pytest.sh tests/unit $(ARGS)
+
+.PHONY: contract
+contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
+	tools/pytest.sh tests/contract $(ARGS)
+
+.PHONY: integration
+integration: dev-venv ## The modules and the inventory plugin, as playbooks against the stand-in
+	tools/pytest.sh tests/integration $(ARGS)
+
+.PHONY: molecule
+molecule: dev-venv ## The roles on booted hosts
+	tools/molecule.sh $(ARGS)
+
+.PHONY: e2e
+e2e: dev-venv flwr-venv ## The federation from nothing to a trained model, and back
+	tools/pytest.sh tests/e2e $(ARGS)
+
+.PHONY: bench
+bench: dev-venv ## Benchmarks, printing ratios
+	tools/pytest.sh tests/bench -s $(ARGS)
+
+##@ Making things
+.PHONY: docs
+docs: dev-venv ## Write the roles' README files from their argument specs
+	.venv-dev/bin/python tools/role_docs.py
+
+.PHONY: dist
+dist: venv ## Build the collection's archive into build/
+	tools/dist.sh
+
+.PHONY: importer
+importer: dist .venv-importer/.ready ## Check the archive as Galaxy does
+	tools/importer.sh
+
+.PHONY: changelog
+changelog: dev-venv ## Release: fold the fragments into CHANGELOG.md
+	tools/changelog.sh
+
+.PHONY: lock
+lock: venv ## Resolve requirements/*.in into the lock files anew
+	tools/lock.sh
+
+##@ Environments
+.PHONY: venv
+venv: .venv/.ready .collections/ansible_collections/fact8ra/flower ## The runtime environment .venv
+.PHONY: dev-venv
+dev-venv: venv .venv-dev/.ready ## The tools of the checks, .venv-dev
+.PHONY: flwr-venv
+flwr-venv: venv .venv-flwr/.ready ## Flower as on the nodes, .venv-flwr
+
+.venv/.ready: requirements.txt tools/bootstrap.sh tools/venv.sh
+	tools/bootstrap.sh .venv
+
+.venv-dev/.ready: requirements-dev.txt .venv/.ready
+	tools/debian_tools.sh shellcheck:shellcheck
+	tools/venv.sh .venv-dev $<
+
+.venv-flwr/.ready: requirements-flwr.txt .venv/.ready
+	tools/venv.sh .venv-flwr $< --compile-bytecode
+
+.venv-importer/.ready: requirements-importer.txt .venv/.ready
+	tools/venv.sh .venv-importer $<
+
+.collections/ansible_collections/fact8ra/flower:
+	tools/link_collection.sh

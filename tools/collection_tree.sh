@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Copies the checkout to build/ansible_collections/fact8ra/flower, as ansible-test and mypy want it (a link will not do).
+# What ansible-test keeps in the copy's tests/output (its virtual environments) survives; files gone from the checkout go.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=build/ansible_collections/fact8ra/flower
+mkdir -p "$target"
+
+files=$(mktemp)
+trap 'rm -f "$files"' EXIT
+# Files deleted from the work tree are still listed by git until the deletion is committed.
+git ls-files -z --cached --others --exclude-standard |
+    while IFS= read -r -d '' name; do [ ! -e "$name" ] || printf '%s\0' "$name"; done >"$files"
+
+(cd "$target" && find . -path ./tests/output -prune -o \( -type f -o -type l \) -printf '%P\0') |
+    LC_ALL=C sort -z | LC_ALL=C comm -z -23 - <(LC_ALL=C sort -z "$files") |
+    (cd "$target" && xargs -0 --no-run-if-empty rm -f --)
+# tests/ itself may hold only output, and empty directories would fail no check but confuse a reader.
+find "$target" -path "$target/tests/output" -prune -o -mindepth 1 -type d -empty -delete
+xargs -0 --no-run-if-empty cp --parents --preserve=mode,timestamps --update -t "$target" <"$files"
