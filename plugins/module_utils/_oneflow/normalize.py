@@ -1,0 +1,260 @@
+# Copyright: (c) 2026, fact8ra.flower contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""One shape for everything that OneFlow answers: documents, bodies of 6.x and 7.x, VM template contents.
+
+OneFlow 6.x calls things ``vm_template``, ``vm_template_contents`` (a string in OpenNebula's template language) and
+``custom_attrs``; 7.x calls them ``template_id``, ``template_contents`` (an object) and ``user_inputs``. Envelope values
+are strings, body values have JSON types, numbers may come as either. Source: live 7.4.0 and its ``convert_template``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TYPE_SERVICE = 100
+TYPE_TEMPLATE = 101
+
+# 6.x name -> 7.x name, of the body and of its roles.
+_BODY_NAMES = {"custom_attrs": "user_inputs", "custom_attrs_values": "user_inputs_values"}
+_ROLE_NAMES = {"vm_template": "template_id", "vm_template_contents": "template_contents", **_BODY_NAMES}
+_LEGACY_ROLE_KEYS = frozenset({"vm_template", "vm_template_contents", "custom_attrs", "custom_attrs_values"})
+
+_NAME = re.compile(r"[\w.-]+")
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<comment>\#[^\n]*)
+      | (?P<vector>[\w.-]+)\s*=\s*\[
+      | (?P<key>[\w.-]+)[^\S\n]*=[^\S\n]*(?P<value>"(?:\\.|[^"\\])*"|[^\n]*)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_PAIR = re.compile(r"""[\s,]*(?P<key>[\w.-]+)\s*=\s*(?P<value>"(?:\\.|[^"\\])*"|[^,\]\n]*)""", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A service or a service template, its body in the 7.x form.
+
+    ``mode`` is three octal digits ("640"); ``legacy`` tells that the server spoke the 6.x form, so that writes do too.
+    ``raw_body`` is the body as it came, for a PUT that must give back what it does not know.
+    """
+
+    id: int
+    name: str
+    type: int
+    uid: int
+    gid: int
+    uname: str
+    gname: str
+    mode: str
+    body: dict[str, Any]
+    raw_body: dict[str, Any]
+    legacy: bool
+
+
+def mode_of(permissions: Mapping[str, Any]) -> str:
+    """Return ``PERMISSIONS`` ({"OWNER_U": "1", ...}) as three octal digits, as chmod's ``octet`` wants them."""
+    digits = []
+    for who in ("OWNER", "GROUP", "OTHER"):
+        bits = (str(permissions.get(f"{who}_{right}", "0")) == "1" for right in "UMA")
+        digits.append(str(sum(weight for weight, bit in zip((4, 2, 1), bits, strict=True) if bit)))
+    return "".join(digits)
+
+
+def document(data: Any) -> Document:
+    """Return the document in an answer ``{"DOCUMENT": {...}}`` or in an element of a pool.
+
+    :raises ValueError: if this is no OneFlow document; the text names what is missing.
+    """
+    if isinstance(data, Mapping) and isinstance(data.get("DOCUMENT"), Mapping):
+        data = data["DOCUMENT"]
+    if not isinstance(data, Mapping):
+        raise ValueError(f"expected a document, got {type(data).__name__}")
+    template = data.get("TEMPLATE")
+    body = template.get("BODY") if isinstance(template, Mapping) else None
+    try:
+        return Document(
+            id=int(data["ID"]),
+            name=str(data.get("NAME", "")),
+            type=int(data.get("TYPE", -1)),
+            uid=int(data.get("UID", -1)),
+            gid=int(data.get("GID", -1)),
+            uname=str(data.get("UNAME", "")),
+            gname=str(data.get("GNAME", "")),
+            mode=mode_of(data["PERMISSIONS"] if isinstance(data.get("PERMISSIONS"), Mapping) else {}),
+            body=canonical_body(body if isinstance(body, Mapping) else {}),
+            raw_body=dict(body) if isinstance(body, Mapping) else {},
+            legacy=is_legacy(body if isinstance(body, Mapping) else {}),
+        )
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"a document without a usable ID, UID, GID or TYPE ({error})") from error
+
+
+def pool(data: Any) -> list[Document]:
+    """Return the documents in ``{"DOCUMENT_POOL": {...}}``, by id; an empty pool has no DOCUMENT key.
+
+    :raises ValueError: if this is no pool.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("DOCUMENT_POOL"), Mapping):
+        raise ValueError("expected a DOCUMENT_POOL")
+    return sorted((document(element) for element in as_list(data["DOCUMENT_POOL"].get("DOCUMENT"))), key=lambda d: d.id)
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list for what is a list, one element, or nothing."""
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def is_legacy(body: Mapping[str, Any]) -> bool:
+    """Tell whether a body is in the 6.x form, which 7.x never gives back."""
+    roles = [role for role in as_list(body.get("roles")) if isinstance(role, Mapping)]
+    return "custom_attrs" in body or any(_LEGACY_ROLE_KEYS & role.keys() for role in roles)
+
+
+def canonical_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body in the 7.x form: 7.x names, contents as objects, ``type`` on every role."""
+    result = {_BODY_NAMES.get(key, key): value for key, value in body.items()}
+    result["roles"] = [canonical_role(role) for role in as_list(body.get("roles")) if isinstance(role, Mapping)]
+    return result
+
+
+def canonical_role(role: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a role in the 7.x form."""
+    result = {_ROLE_NAMES.get(key, key): value for key, value in role.items()}
+    result.setdefault("type", "vm")
+    if "template_contents" in result:
+        result["template_contents"] = contents(result["template_contents"])
+    return result
+
+
+def legacy_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a 7.x body in the form that 6.x takes (it refuses the new one)."""
+    back = {new: old for old, new in _BODY_NAMES.items()}
+    result = {back.get(key, key): value for key, value in body.items()}
+    role_back = {new: old for old, new in _ROLE_NAMES.items()}
+    result["roles"] = []
+    for role in as_list(body.get("roles")):
+        old = {role_back.get(key, key): value for key, value in role.items() if key != "type"}
+        if "vm_template_contents" in old:
+            old["vm_template_contents"] = contents_text(old["vm_template_contents"])
+        result["roles"].append(old)
+    return result
+
+
+def scalar(value: Any) -> str:
+    """Return a value as OpenNebula's templates hold it: booleans are YES and NO, everything else its text."""
+    if isinstance(value, bool):
+        return "YES" if value else "NO"
+    return "" if value is None else str(value)
+
+
+def contents(value: Any) -> dict[str, Any]:
+    """Return VM template contents as ``{"MEMORY": "32", "NIC": [{"NETWORK_ID": "0"}]}``.
+
+    Keys are upper case as oned makes them, vectors are lists.
+
+    :param value: an object of 7.x, a string of 6.x in OpenNebula's template language, or nothing.
+    """
+    if isinstance(value, str):
+        return parse_contents(value)
+    if not isinstance(value, Mapping):
+        return {}
+    result: dict[str, Any] = {}
+    for name, element in value.items():
+        key = str(name).upper() if _NAME.fullmatch(str(name)) else str(name)
+        if isinstance(element, Mapping | list | tuple):
+            result[key] = [
+                {str(part).upper(): scalar(item) for part, item in vector.items()}
+                if isinstance(vector, Mapping)
+                else scalar(vector)
+                for vector in ([element] if isinstance(element, Mapping) else element)
+            ]
+        else:
+            result[key] = scalar(element)
+    return result
+
+
+def parse_contents(text: str) -> dict[str, Any]:
+    """Return a string in OpenNebula's template language as :func:`contents` does.
+
+    A line that cannot be read is kept as a key without a value.
+    """
+    result: dict[str, Any] = {}
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            # Kept, not dropped: a difference must show even in what this parser does not understand.
+            line, _newline, _rest = text[position:].partition("\n")
+            if line.strip():
+                result[line.strip()] = ""
+            position += len(line) + 1
+            continue
+        position = match.end()
+        if match["vector"]:
+            vector, position = _vector(text, position)
+            result.setdefault(match["vector"].upper(), []).append(vector)
+        elif match["key"]:
+            result[match["key"].upper()] = _unquote(match["value"])
+    return result
+
+
+def _vector(text: str, position: int) -> tuple[dict[str, str], int]:
+    """Read the pairs of a vector from behind its ``[``; return them and the position behind its ``]``."""
+    vector: dict[str, str] = {}
+    while match := _PAIR.match(text, position):
+        vector[match["key"].upper()] = _unquote(match["value"])
+        position = match.end()
+    end = text.find("]", position)
+    return vector, len(text) if end < 0 else end + 1
+
+
+def _unquote(value: str) -> str:
+    value = value.strip()
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        return re.sub(r'\\(["\\])', r"\1", value[1:-1])
+    return value
+
+
+def contents_text(value: Any) -> str:
+    """Return VM template contents in OpenNebula's template language, as 6.x takes them."""
+    lines = []
+    for key, element in contents(value).items():
+        if isinstance(element, list):
+            for vector in element:
+                pairs = vector.items() if isinstance(vector, Mapping) else ()
+                lines.append(f"{key}=[{', '.join(f'{name}={_quote(item)}' for name, item in pairs)}]")
+        else:
+            lines.append(f"{key}={_quote(element)}" if _NAME.fullmatch(key) else key)
+    return "\n".join(lines)
+
+
+def _quote(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def comparable(value: Any) -> Any:
+    """Return a body value so that equal meanings are equal: 2 and "2", true and "true", nothing and empty."""
+    if isinstance(value, Mapping):
+        return {str(key): comparable(element) for key, element in value.items()}
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Sequence):
+        return [comparable(element) for element in value]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Tell whether two body values mean the same; all empty values (absent, "", [], {}) do."""
+    one, other = comparable(left), comparable(right)
+    return one == other or (one in ("", [], {}) and other in ("", [], {}))

@@ -1,0 +1,7 @@
+# Copyright: (c) 2026, fact8ra.flower contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""OpenNebula's XML-RPC interface.
+
+Private to the collection: it may change without notice.
+"""

@@ -1,0 +1,224 @@
+# Copyright: (c) 2026, fact8ra.flower contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""Calls to oned through pyone, with TLS options, timeouts and errors that pyone has not.
+
+Private to the collection: it may change without notice.
+
+pyone (6.8 to 7.3) ignores TLS contexts, and its timeout does not reach the HTTP library that it uses, so its transport
+is replaced. XML answers are handed through as text and made into plain dicts here, because the classes that pyone
+binds them to differ between its releases.
+"""
+
+from __future__ import annotations
+
+import traceback
+import xml.etree.ElementTree as ElementTree
+import xmlrpc.client
+from collections.abc import Mapping
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    MissingLibrary,
+    NotAuthorized,
+    NotFound,
+    OpenNebulaError,
+    Refused,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target, exchange
+
+READING = ("info", "infoextended", "version", "config", "monitoring", "accounting", "showback")
+"""Last words of the methods that change nothing, so that they may be repeated after a broken connection."""
+
+
+class _Xml:
+    """An XML answer on its way through pyone, which would bind a str to its own classes."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class _Transport(xmlrpc.client.Transport):
+    """Carries XML-RPC over C(exchange), with the timeouts and the TLS options of C(target)."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__()
+        self._target = target
+
+    def request(self, host: Any, handler: str, request_body: Any, verbose: bool = False) -> Any:
+        method = xmlrpc.client.loads(request_body)[1] or ""
+        answer = exchange(
+            self._target,
+            "POST",
+            self._target.url,
+            {"Content-Type": "text/xml", "Accept": "text/xml"},
+            bytes(request_body),
+            repeatable=method.rpartition(".")[2] in READING,
+        )
+        if answer.status != 200:
+            raise _not_xmlrpc(self._target, f"HTTP status {answer.status}")
+        try:
+            values: Any = xmlrpc.client.loads(answer.body)[0]
+        except xmlrpc.client.Fault:
+            raise
+        except (ExpatError, xmlrpc.client.Error, ValueError, TypeError):
+            raise _not_xmlrpc(self._target, "something else than XML-RPC") from None
+        value = values[0]
+        if not isinstance(value, list) or len(value) < 2:
+            raise _not_xmlrpc(self._target, f"{str(value)[:200]!r}")
+        # pyone reads the error code at index 2, which old servers leave out on success
+        code = value[2] if len(value) > 2 else 0
+        answered = value[1]
+        return [value[0], _Xml(answered) if value[0] and isinstance(answered, str) else answered, code]
+
+
+def _not_xmlrpc(target: Target, answered: str) -> ConnectionFailed:
+    return ConnectionFailed(
+        f"{target.url} answered with {answered}; is it the XML-RPC endpoint of OpenNebula, "
+        "such as http://one.example.com:2633/RPC2?",
+        details={"endpoint": target.url, "reason": "protocol"},
+    )
+
+
+class Client:
+    """One OpenNebula endpoint and user.
+
+    Args:
+        target: the XML-RPC endpoint with credentials, TLS options and timeouts.
+
+    Raises:
+        MissingLibrary: pyone is not installed.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._pyone, self._server = _connect(target)
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Client:
+        """Make a client of the connection options of a module or plugin; raises InvalidInput for unusable ones."""
+        return cls(Target.from_params(params))
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the endpoint, for messages."""
+        return self.target.url
+
+    def call(self, method: str, *params: Any, what: str) -> Any:
+        """Call a method of oned.
+
+        Args:
+            method: name without the prefix: C(vn.info).
+            params: its parameters without the session.
+            what: what is being done, for messages: "update virtual network 'x' (7)".
+
+        Returns:
+            A dict for an XML answer (see C(parse_xml)), otherwise the int, bool or str that was sent.
+
+        Raises:
+            AuthenticationFailed, NotAuthorized, NotFound, Refused: the server said no.
+            ConnectionFailed: there was no usable answer.
+        """
+        pyone = self._pyone
+        function = self._server
+        for word in method.split("."):
+            function = getattr(function, word)
+        try:
+            answer = function(*params)
+        except pyone.OneAuthenticationException as error:
+            raise self._error(AuthenticationFailed, what, error, f" (user {self.target.username!r})") from None
+        except pyone.OneAuthorizationException as error:
+            raise self._error(NotAuthorized, what, error) from None
+        except pyone.OneNoExistsException as error:
+            raise self._error(NotFound, what, error) from None
+        except pyone.OneException as error:
+            raise self._error(Refused, what, error) from None
+        if not isinstance(answer, _Xml):
+            return answer
+        if not answer.text.startswith("<"):
+            return answer.text
+        try:
+            return parse_xml(answer.text)
+        except ElementTree.ParseError as error:
+            raise ConnectionFailed(
+                f"{self.endpoint} answered one.{method} with broken XML ({error}).",
+                details={"endpoint": self.endpoint, "reason": "protocol"},
+            ) from None
+
+    def _error(self, kind: type[OpenNebulaError], what: str, error: Exception, who: str = "") -> OpenNebulaError:
+        text = str(error).strip()
+        return kind(
+            f"{self.endpoint}: could not {what}{who}: {text}",
+            details={"endpoint": self.endpoint, "server": text},
+        )
+
+
+def _connect(target: Target) -> tuple[Any, Any]:
+    try:
+        import pyone
+    except ImportError:
+        raise MissingLibrary(
+            missing_required_lib("pyone", reason="to speak to OpenNebula", url="https://pypi.org/project/pyone/"),
+            details={"library": "pyone", "import_error": traceback.format_exc().strip().splitlines()[-1]},
+        ) from None
+    try:
+        # from 7.2 on OneServer is a factory that picks gRPC by itself
+        from pyone.server_xrpc import OneServerXRPC as Server
+    except ImportError:
+        from pyone import OneServer as Server
+    server = Server(target.url, session=f"{target.username}:{target.password}")
+    server._ServerProxy__transport = _Transport(target)
+    return pyone, server
+
+
+def parse_xml(text: str) -> dict[str, Any]:
+    """Return an XML answer as a plain dict, without the root element.
+
+    An element with children is a dict, a repeated one a list, all else text (an empty one is ""). Whether a thing
+    that may be repeated is a list depends on how many there are: read it with C(as_list).
+    """
+    value = _element(ElementTree.fromstring(text))
+    return value if isinstance(value, dict) else {}
+
+
+def _element(node: ElementTree.Element) -> Any:
+    if len(node) == 0:
+        return node.text or ""
+    result: dict[str, Any] = {}
+    for child in node:
+        value = _element(child)
+        if child.tag not in result:
+            result[child.tag] = value
+        elif isinstance(result[child.tag], list):
+            result[child.tag].append(value)
+        else:
+            result[child.tag] = [result[child.tag], value]
+    return result
+
+
+def as_list(parent: Any, *path: str) -> list[Any]:
+    """Return what lies under C(path) as a list, whether there are none, one or several.
+
+    Empty elements are left out: as_list({"AR_POOL": ""}, "AR_POOL", "AR") is [].
+    """
+    value = parent
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    items = value if isinstance(value, list) else [value]
+    return [item for item in items if item is not None and item != ""]
+
+
+def as_dict(parent: Any, key: str) -> dict[str, Any]:
+    """Return a child with children of its own, or {} when it is empty or missing."""
+    value = parent.get(key) if isinstance(parent, Mapping) else None
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def as_int(value: Any) -> int | None:
+    """Return a number that was sent as text, None for an empty or missing one."""
+    return None if value is None or value == "" else int(value)
