@@ -16,14 +16,17 @@ from typing import Any
 
 
 def scalar(value: Any) -> str:
-    """Return a template value as the server keeps it: text; booleans are YES and NO, 2.0 is 2, None is empty."""
+    """Return a template value as the server keeps it: text; booleans are YES and NO, 2.0 is 2, None is empty.
+
+    A CR LF is a LF, because the answers of the server are XML, which does not know the difference.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "YES" if value else "NO"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    return str(value).replace("\r\n", "\n")
 
 
 def canonical(value: Any) -> Any:
@@ -32,10 +35,7 @@ def canonical(value: Any) -> Any:
     None stays None at the places where it means absent: as a value of a dict.
     """
     if isinstance(value, Mapping):
-        return {
-            str(name).upper(): None if item is None else canonical(item)
-            for name, item in value.items()
-        }
+        return {str(name).upper(): None if item is None else canonical(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [canonical(item) for item in value]
     return scalar(value)

@@ -50,6 +50,7 @@ class Resource:
         verify: top-level keys of C(desired) that a re-read must show; None means all. Leave out what the server
             reaches only later.
         gone: whether a re-read after C(delete) counts as deleted.
+        view: what the diff shows of an object that is deleted.
     """
 
     label: str
@@ -61,6 +62,7 @@ class Resource:
     read: Callable[[int], State | None] = field(default_factory=lambda: _unsupported("read"))
     verify: frozenset[str] | None = None
     gone: Callable[[State | None], bool] = lambda seen: seen is None
+    view: Callable[[State], State] = lambda state: state
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _absent(resource: Resource, check_mode: bool) -> Outcome:
         left = resource.read(current["id"])
         if not resource.gone(left):
             raise _not_applied(resource, "deleting it", "it is still there", left)
-    return Outcome(True, current, {}, None)
+    return Outcome(True, resource.view(current), {}, None)
 
 
 def _created(resource: Resource, desired: Mapping[str, Any], check_mode: bool) -> Outcome:

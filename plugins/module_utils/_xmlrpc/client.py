@@ -118,12 +118,23 @@ class Client:
             what: what is being done, for messages: "update virtual network 'x' (7)".
 
         Returns:
-            A dict for an XML answer (see C(parse_xml)), otherwise the int, bool or str that was sent.
+            A dict for an XML answer (see C(as_plain)), otherwise the int, bool or str that was sent.
 
         Raises:
             AuthenticationFailed, NotAuthorized, NotFound, Refused: the server said no.
             ConnectionFailed: there was no usable answer.
         """
+        answer = self._call(method, params, what)
+        return as_plain(answer) if isinstance(answer, ElementTree.Element) else answer
+
+    def element(self, method: str, *params: Any, what: str) -> ElementTree.Element:
+        """Call a method whose answer is XML and return its root element; otherwise as C(call)."""
+        answer = self._call(method, params, what)
+        if not isinstance(answer, ElementTree.Element):
+            raise _not_xmlrpc(self.target, f"{str(answer)[:200]!r} to one.{method}")
+        return answer
+
+    def _call(self, method: str, params: tuple[Any, ...], what: str) -> Any:
         pyone = self._pyone
         function = self._server
         for word in method.split("."):
@@ -143,7 +154,7 @@ class Client:
         if not answer.text.startswith("<"):
             return answer.text
         try:
-            return parse_xml(answer.text)
+            return ElementTree.fromstring(answer.text)
         except ElementTree.ParseError as error:
             raise ConnectionFailed(
                 f"{self.endpoint} answered one.{method} with broken XML ({error}).",
@@ -176,22 +187,22 @@ def _connect(target: Target) -> tuple[Any, Any]:
     return pyone, server
 
 
-def parse_xml(text: str) -> dict[str, Any]:
+def as_plain(root: ElementTree.Element) -> dict[str, Any]:
     """Return an XML answer as a plain dict, without the root element.
 
     An element with children is a dict, a repeated one a list, all else text (an empty one is ""). Whether a thing
     that may be repeated is a list depends on how many there are: read it with C(as_list).
     """
-    value = _element(ElementTree.fromstring(text))
+    value = _plain(root)
     return value if isinstance(value, dict) else {}
 
 
-def _element(node: ElementTree.Element) -> Any:
+def _plain(node: ElementTree.Element) -> Any:
     if len(node) == 0:
         return node.text or ""
     result: dict[str, Any] = {}
     for child in node:
-        value = _element(child)
+        value = _plain(child)
         if child.tag not in result:
             result[child.tag] = value
         elif isinstance(result[child.tag], list):

@@ -1,62 +1,73 @@
 # Copyright: (c) 2026, fact8ra.flower contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writing OpenNebula templates.
+"""Writing and reading OpenNebula templates.
 
 Private to the collection: it may change without notice.
 
-The grammar (src/parsers/template_syntax.y and template_parser.l of OpenNebula) is C(NAME = value) or
-C(NAME = [ NAME = value, ... ]), repeated names allowed. A value in double quotes may hold anything; inside it a
-backslash is an escape character before a double quote only, so C(]), commas, newlines and = need nothing.
+The grammar is in src/parsers/template_parser.l and template_syntax.y of OpenNebula: C(NAME = "value") or
+C(NAME = [ NAME = "value", ... ]), repeated names allowed. Inside double quotes only a double quote has to be escaped,
+so C(]), commas, newlines, C(#) and C(=) need nothing. Two things cannot be written that way: a backslash at the end
+of a value (it would escape the closing quote), for which the XML form is used, and C(]]>), which oned stores as XML
+that nobody can read again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+from xml.sax.saxutils import escape
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._compare import scalar
+from ansible_collections.fact8ra.flower.plugins.module_utils._compare import canonical, scalar
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*\Z")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# characters that XML 1.0 cannot carry, and with it no answer of the server
+UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-
-def quote(value: Any) -> str:
-    """Return a scalar in double quotes."""
-    return '"' + scalar(value).replace('"', '\\"') + '"'
+Vector = dict[str, str]
 
 
 def render(template: Mapping[str, Any]) -> str:
-    """Return a template as text.
+    """Return a template as text that oned reads back as the same values.
 
     Args:
         template: names to scalars, to dicts of scalars (vectors), or to lists of either (repeated names). None
-            values are left out, empty vectors too.
+            values are left out.
 
     Raises:
-        InvalidInput: a name that OpenNebula cannot parse, or a vector inside a vector.
+        InvalidInput: a name or value that OpenNebula cannot keep, or a vector inside a vector.
     """
-    lines: list[str] = []
+    pairs = list(_pairs(template))
+    values = [text for _name, item in pairs for text in (item.values() if isinstance(item, dict) else [item])]
+    if any(text.endswith("\\") for text in values):
+        return "<TEMPLATE>" + "".join(f"<{name}>{_xml(item)}</{name}>" for name, item in pairs) + "</TEMPLATE>"
+    return "\n".join(f"{name}={_text(item)}" for name, item in pairs)
+
+
+def _text(item: str | Vector) -> str:
+    if isinstance(item, dict):
+        return "[" + ",".join(f"{name}={_text(value)}" for name, value in item.items()) + "]"
+    return '"' + item.replace('"', '\\"') + '"'
+
+
+def _xml(item: str | Vector) -> str:
+    if isinstance(item, dict):
+        return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in item.items())
+    return escape(item)
+
+
+def _pairs(template: Mapping[str, Any]) -> Iterator[tuple[str, str | Vector]]:
     for name, value in template.items():
         for item in value if isinstance(value, (list, tuple)) else [value]:
-            if item is None or item == {}:
-                continue
-            lines.append(f"{_name(name)}={_vector(name, item) if isinstance(item, Mapping) else quote(item)}")
-    return "\n".join(lines)
-
-
-def _vector(name: str, vector: Mapping[str, Any]) -> str:
-    parts: list[str] = []
-    for key, value in vector.items():
-        if isinstance(value, (Mapping, list, tuple)):
-            raise InvalidInput(
-                f"{name}.{key} is {value!r}; an OpenNebula template holds only text inside a vector.",
-                details={"attribute": f"{name}.{key}"},
-            )
-        if value is not None:
-            parts.append(f"{_name(key)}={quote(value)}")
-    return "[" + ",".join(parts) + "]"
+            if isinstance(item, Mapping):
+                yield (
+                    _name(name),
+                    {_name(key): _value(f"{name}.{key}", part) for key, part in item.items() if part is not None},
+                )
+            elif item is not None:
+                yield _name(name), _value(str(name), item)
 
 
 def _name(name: Any) -> str:
@@ -66,3 +77,45 @@ def _name(name: Any) -> str:
             details={"attribute": str(name)},
         )
     return str(name).upper()
+
+
+def _value(name: str, value: Any) -> str:
+    if isinstance(value, (Mapping, list, tuple)):
+        raise InvalidInput(
+            f"{name} is {value!r}; an OpenNebula template holds only text there.", details={"attribute": name}
+        )
+    text = scalar(value)
+    if "]]>" in text:
+        raise InvalidInput(
+            f"{name} contains ']]>', which OpenNebula cannot store. Write it with a space in between, or encode the "
+            "value (START_SCRIPT_BASE64 for a script).",
+            details={"attribute": name},
+        )
+    if UNREADABLE.search(text):
+        raise InvalidInput(
+            f"{name} contains a control character, which OpenNebula cannot store.", details={"attribute": name}
+        )
+    return text
+
+
+def normalise(template: Any) -> dict[str, Any]:
+    """Return a template, the user's or the server's, in the form in which two of them can be compared.
+
+    Names are in capitals and scalars are text. Vectors are lists of dicts even when there is one, so that they are
+    compared as a whole: OpenNebula replaces vectors, it does not merge them. None and empty lists are None: absent.
+    """
+    if not isinstance(template, Mapping):
+        return {}
+    result: dict[str, Any] = {}
+    for name, value in canonical(template).items():
+        if isinstance(value, dict):
+            result[name] = [_present(value)]
+        elif isinstance(value, list):
+            result[name] = [_present(item) if isinstance(item, dict) else item for item in value] or None
+        else:
+            result[name] = value
+    return result
+
+
+def _present(vector: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in vector.items() if value is not None}
