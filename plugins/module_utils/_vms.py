@@ -11,11 +11,12 @@ State numbers: ``include/VirtualMachine.h`` of OpenNebula 7.4.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
-from xml.etree.ElementTree import Element
+
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_list
 
 VmState = IntEnum(
     "VmState",
@@ -111,11 +112,10 @@ class Vm:
         return f"{self.name} (id {self.id}, {state}{': ' + self.error if self.error else ''})"
 
 
-def vms_of(root: Element) -> list[Vm]:
-    """Return the VMs of a ``VM_POOL`` (or the one VM of a ``VM``), by id; an element without an id is left out."""
-    elements = [root] if root.tag == "VM" else root.findall("VM")
-    numbered = [(number, element) for element in elements if (number := _number(element.findtext("ID"))) is not None]
-    return [_vm(number, element) for number, element in sorted(numbered, key=lambda pair: pair[0])]
+def vms_of(answer: Any) -> list[Vm]:
+    """Return the VMs of an answer of ``one.vmpool.infoextended``, by id; one without an id is left out."""
+    numbered = [(number, data) for data in as_list(answer, "VM") if (number := _number(data.get("ID"))) is not None]
+    return [_vm(number, data) for number, data in sorted(numbered, key=lambda pair: pair[0])]
 
 
 def in_service(vms: Iterable[Vm], service_id: int) -> list[Vm]:
@@ -123,50 +123,37 @@ def in_service(vms: Iterable[Vm], service_id: int) -> list[Vm]:
     return [vm for vm in vms if vm.service_id == service_id]
 
 
-def _vm(number: int, element: Element) -> Vm:
-    user = element.find("USER_TEMPLATE")
-    user_template = _tree(user) if user is not None else {}
-    template = element.find("TEMPLATE")
-    nics = [*template.findall("NIC"), *template.findall("NIC_ALIAS")] if template is not None else []
-    error = user_template.get("ERROR") or user_template.get("SCHED_MESSAGE") or ""
-    role = user_template.get("ROLE_NAME")
+def _vm(number: int, data: Mapping[str, Any]) -> Vm:
+    user_template = as_dict(data, "USER_TEMPLATE")
+    nics = [*as_list(data, "TEMPLATE", "NIC"), *as_list(data, "TEMPLATE", "NIC_ALIAS")]
     return Vm(
         id=number,
-        name=element.findtext("NAME") or "",
-        uname=element.findtext("UNAME") or "",
-        gname=element.findtext("GNAME") or "",
-        state=_state(element.findtext("STATE")),
-        lcm_state=_state(element.findtext("LCM_STATE")),
-        nics=tuple(_nic(nic) for nic in nics),
+        name=_text(data, "NAME"),
+        uname=_text(data, "UNAME"),
+        gname=_text(data, "GNAME"),
+        state=_state(data.get("STATE")),
+        lcm_state=_state(data.get("LCM_STATE")),
+        nics=tuple(_nic(nic) for nic in nics if isinstance(nic, Mapping)),
         user_template=user_template,
         service_id=_number(user_template.get("SERVICE_ID")),
-        role=role if isinstance(role, str) and role else None,
-        error=error if isinstance(error, str) else "",
+        role=_text(user_template, "ROLE_NAME") or None,
+        error=_text(user_template, "ERROR") or _text(user_template, "SCHED_MESSAGE"),
     )
 
 
-def _nic(element: Element) -> Nic:
-    addresses = (element.findtext(key) for key in _ADDRESS_KEYS)
+def _nic(data: Mapping[str, Any]) -> Nic:
+    addresses = (_text(data, key) for key in _ADDRESS_KEYS)
     return Nic(
-        network=element.findtext("NETWORK") or "",
-        network_id=element.findtext("NETWORK_ID") or "",
-        mac=element.findtext("MAC") or "",
+        network=_text(data, "NETWORK"),
+        network_id=_text(data, "NETWORK_ID"),
+        mac=_text(data, "MAC"),
         addresses=tuple(dict.fromkeys(address for address in addresses if address)),
     )
 
 
-def _tree(element: Element) -> dict[str, Any]:
-    """Return the children as a dict: text, nested dict, or a list where a name comes more than once."""
-    result: dict[str, Any] = {}
-    for child in element:
-        value: Any = _tree(child) if len(child) else child.text or ""
-        if child.tag not in result:
-            result[child.tag] = value
-        elif isinstance(result[child.tag], list):
-            result[child.tag].append(value)
-        else:
-            result[child.tag] = [result[child.tag], value]
-    return result
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> int | None:
@@ -176,8 +163,8 @@ def _number(value: Any) -> int | None:
         return None
 
 
-def _state(text: str | None) -> int:
-    number = _number(text)
+def _state(value: Any) -> int:
+    number = _number(value)
     return -1 if number is None else number
 
 

@@ -1,0 +1,209 @@
+# Copyright: (c) 2026, fact8ra.flower contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Calls to OneFlow's REST interface, its peculiar errors made into those of this collection.
+
+What decides here (live 7.4.0): errors are a line of text, 401 means a wrong password as well as missing rights, a
+refused operation is 500, an unknown route is 404 with an HTML page, a non-numeric id is taken for document 0, and the
+actions of service templates answer 204 to failures, unknown actions 200.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
+    Ambiguous,
+    AuthenticationFailed,
+    ConnectionFailed,
+    InvalidInput,
+    NotAuthorized,
+    NotFound,
+    OpenNebulaError,
+    Refused,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target, fetch
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import (
+    TYPE_SERVICE,
+    TYPE_TEMPLATE,
+    Document,
+    document,
+    pool,
+)
+
+_TAGS = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
+
+
+class Kind:
+    """Services or service templates: the path, the document type and the words for messages."""
+
+    def __init__(self, path: str, document_type: int, noun: str, plural: str) -> None:
+        self.path = path
+        self.document_type = document_type
+        self.noun = noun
+        self.plural = plural
+
+
+SERVICE = Kind("/service", TYPE_SERVICE, "service", "services")
+TEMPLATE = Kind("/service_template", TYPE_TEMPLATE, "service template", "service templates")
+
+
+class OneFlow:
+    """One OneFlow endpoint and user.
+
+    All methods raise ConnectionFailed, AuthenticationFailed, NotAuthorized, NotFound, InvalidInput (400) or Refused;
+    the message names the endpoint and the object and quotes the server.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> OneFlow:
+        """Make a client of the connection options of a module or plugin; raises InvalidInput for unusable ones."""
+        return cls(Target.from_params(params, "flow_endpoint"))
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the endpoint, for messages."""
+        return self.target.url
+
+    def all(self, kind: Kind) -> list[Document]:
+        """Return all documents of a kind that the user may see, by id."""
+        answer = self._call("GET", kind.path, what=f"list the {kind.plural}")
+        try:
+            return pool(answer)
+        except ValueError as error:
+            raise self._not_oneflow(f"GET {kind.path}: {error}") from None
+
+    def get(self, kind: Kind, number: int) -> Document | None:
+        """Return a document by id; None when there is none, or when the id belongs to a document of another kind."""
+        try:
+            answer = self._call("GET", f"{kind.path}/{int(number)}", what=f"read {kind.noun} {number}")
+        except NotFound:
+            return None
+        except Refused as error:
+            # The id of a document of another type is a 500, not a 404.
+            if re.search(rf"Error getting document \[{int(number)}\]", str(error.details.get("server"))):
+                return None
+            raise
+        return self._document(answer, kind)
+
+    def find(self, kind: Kind, *, number: int | None = None, name: str | None = None) -> Document | None:
+        """Return the document with this id or, without an id, the only one of this name.
+
+        :raises Ambiguous: several have the name; OneFlow does not keep names unique.
+        """
+        if number is not None:
+            return self.get(kind, number)
+        return self.only([element for element in self.all(kind) if element.name == name], kind, str(name))
+
+    def only(self, found: list[Document], kind: Kind, name: str) -> Document | None:
+        """Return the one document of a list, None for an empty one; raises Ambiguous."""
+        if len(found) > 1:
+            listed = ", ".join(f"id {one.id} (owner {one.uname}, group {one.gname})" for one in found)
+            raise Ambiguous(
+                f"{self.endpoint}: {len(found)} {kind.plural} are named {name!r}: {listed}. "
+                f"Names are not unique in OneFlow; give the id of the one that is meant, or remove the others.",
+                details={
+                    "candidates": [
+                        {"id": one.id, "name": one.name, "owner": one.uname, "group": one.gname} for one in found
+                    ]
+                },
+            )
+        return found[0] if found else None
+
+    def create_template(self, body: Mapping[str, Any]) -> Document:
+        """Create a service template; the id is in the returned document."""
+        what = f"create service template {body.get('name')!r}"
+        return self._document(self._call("POST", TEMPLATE.path, body, what=what), TEMPLATE)
+
+    def replace_template(self, number: int, body: Mapping[str, Any]) -> Document:
+        """Replace the whole body of a service template; ``registration_time`` must be the old one or missing."""
+        answer = self._call("PUT", f"{TEMPLATE.path}/{int(number)}", body, what=f"update service template {number}")
+        return self._document(answer, TEMPLATE)
+
+    def delete_template(self, number: int, vm_templates: str = "none") -> None:
+        """Delete a service template; ``vm_templates``: "none", "templates" or "all" (with their images)."""
+        self._call(
+            "DELETE",
+            f"{TEMPLATE.path}/{int(number)}",
+            {"delete_type": vm_templates},
+            what=f"delete service template {number}",
+        )
+
+    def instantiate(self, number: int, merge_template: Mapping[str, Any]) -> Document:
+        """Make a service of a template; it comes back in PENDING, what fails later is only in its log."""
+        what = f"instantiate service template {number} as service {merge_template.get('name')!r}"
+        body = {"action": {"perform": "instantiate", "params": {"merge_template": merge_template}}}
+        return self._document(self._call("POST", f"{TEMPLATE.path}/{int(number)}/action", body, what=what), SERVICE)
+
+    def act(self, kind: Kind, number: int, perform: str, params: Mapping[str, Any] | None = None) -> None:
+        """Perform an action. For a service template success means nothing: read it again and compare."""
+        body = {"action": {"perform": perform, "params": dict(params or {})}}
+        self._call("POST", f"{kind.path}/{int(number)}/action", body, what=f"{perform} {kind.noun} {number}")
+
+    def scale(self, number: int, role: str, cardinality: int) -> None:
+        """Ask for a new cardinality of a role of a service that is RUNNING."""
+        # Without force the server builds broken JSON and answers 500.
+        body = {"role_name": role, "cardinality": int(cardinality), "force": False}
+        what = f"scale role {role!r} of service {number} to {cardinality}"
+        self._call("POST", f"{SERVICE.path}/{int(number)}/scale", body, what=what)
+
+    def delete_service(self, number: int) -> None:
+        """Start the removal of a service. Never send it twice: the second drops the document and leaves the VMs."""
+        self._call("DELETE", f"{SERVICE.path}/{int(number)}", what=f"delete service {number}")
+
+    def _call(self, method: str, path: str, body: Any = None, *, what: str) -> Any:
+        status, answer = fetch(self.target, method, path, body)
+        if 200 <= status < 300:
+            return answer
+        text = _text_of(answer)
+        details = {"endpoint": self.endpoint, "status": status, "server": text}
+        if _is_html(answer):
+            raise self._not_oneflow(f"{method} {path} gave HTTP {status}: {text}")
+        if 300 <= status < 400:
+            raise self._not_oneflow(f"{method} {path} was redirected (HTTP {status})")
+        kind = self._kind(status, text)
+        who = f" (user {self.target.username!r})" if kind is AuthenticationFailed else ""
+        raise kind(f"{self.endpoint}: could not {what}{who}: {text or 'no text'} (HTTP {status})", details=details)
+
+    @staticmethod
+    def _kind(status: int, text: str) -> type[OpenNebulaError]:
+        if status in (401, 403):
+            # oned's own words; everything else with 401 is about the credentials.
+            return NotAuthorized if "ot authorized" in text else AuthenticationFailed
+        return {400: InvalidInput, 404: NotFound}.get(status, Refused)
+
+    def _document(self, answer: Any, kind: Kind) -> Document:
+        try:
+            result = document(answer)
+        except ValueError as error:
+            raise self._not_oneflow(str(error)) from None
+        if result.type != kind.document_type:
+            raise self._not_oneflow(f"document {result.id} has type {result.type}, not {kind.document_type}")
+        return result
+
+    def _not_oneflow(self, answered: str) -> ConnectionFailed:
+        return ConnectionFailed(
+            f"{self.endpoint} does not answer as OneFlow does ({answered}). Is flow_endpoint the base URL of OneFlow, "
+            "such as http://one.example.com:2474, with the path of the reverse proxy where there is one?",
+            details={"endpoint": self.endpoint, "reason": "protocol"},
+        )
+
+
+def _text_of(answer: Any) -> str:
+    """Return the text of an error: a line, the reason of an uncaught exception, or a page without its tags."""
+    if isinstance(answer, Mapping):
+        return str(answer.get("reason") or answer.get("message") or dict(answer))
+    if answer is None:
+        return ""
+    text = _TAGS.sub(" ", answer) if _is_html(answer) else str(answer)
+    return " ".join(text.split())[:500]
+
+
+def _is_html(answer: Any) -> bool:
+    return isinstance(answer, str) and answer.lstrip()[:15].lower().startswith(("<!doctype", "<html"))
