@@ -1,0 +1,297 @@
+# Copyright: (c) 2026, fact8ra.flower contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a site offers, held against what a federation asks of it.
+
+Private to the collection: it may change without notice.
+
+Reading (C(collect)) and judging (C(problems)) are apart, so that every judgement can be tested without a server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
+    ConnectionFailed,
+    NotAuthorized,
+    OpenNebulaError,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target, fetch
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document, pool
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict, as_int, as_list
+
+ALL_VISIBLE = (-2, -1, -1)
+"""Pool filter: every object that the user may see, without paging (one.*pool.info)."""
+IMAGE_USABLE = frozenset({1, 2})
+"""Image states READY and USED, of which VMs can be made (one.image.info)."""
+HOST_MONITORED = 2
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the federation asks of a site.
+
+    Attributes:
+        service: name of the service and of everything that is made for it.
+        image: name of the image of the VMs.
+        network: name of the network to use, to reserve from or to make.
+        network_mode: "existing", "reservation" or "managed".
+        vms: number of VMs.
+        cpu: physical CPUs of all VMs together.
+        memory: memory of all VMs together in MB.
+        minimum_version: oldest OpenNebula that is accepted, "7.0.0".
+    """
+
+    service: str
+    image: str
+    network: str
+    network_mode: str
+    vms: int
+    cpu: float
+    memory: int
+    minimum_version: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a site offers, as oned and OneFlow answered.
+
+    Attributes:
+        version: release of OpenNebula.
+        user: answer of one.user.info for the own user.
+        groups: answers of one.group.info for its groups.
+        acls: rules in text form, "@100 VM+IMAGE/* CREATE #0".
+        images, networks, security_groups, vm_templates: elements of the pools.
+        hosts: elements of the host pool, or None when the user may not read it.
+        service_templates, services: documents of OneFlow.
+    """
+
+    version: str
+    user: Mapping[str, Any]
+    groups: tuple[Mapping[str, Any], ...]
+    acls: tuple[str, ...]
+    images: tuple[Mapping[str, Any], ...]
+    networks: tuple[Mapping[str, Any], ...]
+    security_groups: tuple[Mapping[str, Any], ...]
+    vm_templates: tuple[Mapping[str, Any], ...]
+    hosts: tuple[Mapping[str, Any], ...] | None
+    service_templates: tuple[Document, ...]
+    services: tuple[Document, ...]
+
+    @property
+    def uid(self) -> int:
+        """Id of the own user."""
+        return int(self.user["ID"])
+
+    @property
+    def gids(self) -> frozenset[int]:
+        """Ids of the groups of the own user."""
+        return frozenset(int(gid) for gid in as_list(self.user, "GROUPS", "ID"))
+
+
+def collect(client: Client, flow: Target) -> Offer:
+    """Read what the site offers; about a dozen calls, whatever the number of VMs.
+
+    Raises:
+        OpenNebulaError: the endpoint cannot be reached, or refuses the user.
+    """
+    user = client.call("user.info", -1, False, what="read the own user")
+    gids = as_list(user, "GROUPS", "ID")
+    return Offer(
+        version=str(client.call("system.version", what="ask for the version")),
+        user=user,
+        groups=tuple(client.call("group.info", int(gid), False, what=f"read group {gid}") for gid in gids),
+        acls=tuple(str(acl["STRING"]) for acl in as_list(client.call("acl.info", what="read the access rules"), "ACL")),
+        images=_pool(client, "image", "IMAGE"),
+        networks=_pool(client, "vn", "VNET"),
+        security_groups=_pool(client, "secgroup", "SECURITY_GROUP"),
+        vm_templates=_pool(client, "template", "VMTEMPLATE"),
+        hosts=_hosts(client),
+        service_templates=_documents(flow, "/service_template"),
+        services=_documents(flow, "/service"),
+    )
+
+
+def _pool(client: Client, kind: str, element: str) -> tuple[Mapping[str, Any], ...]:
+    answer = client.call(f"{kind}pool.info", *ALL_VISIBLE, what=f"list the {kind} pool")
+    return tuple(as_list(answer, element))
+
+
+def _hosts(client: Client) -> tuple[Mapping[str, Any], ...] | None:
+    try:
+        return tuple(as_list(client.call("hostpool.info", what="list the hosts"), "HOST"))
+    except NotAuthorized:
+        return None
+
+
+def _documents(flow: Target, path: str) -> tuple[Document, ...]:
+    status, answer = fetch(flow, "GET", path)
+    if status != 200:
+        raise OpenNebulaError(f"{flow.url}: could not list {path}: {answer} (HTTP {status})", details={"status": status})
+    try:
+        return tuple(pool(answer))
+    except ValueError as error:
+        raise ConnectionFailed(f"{flow.url}{path} does not answer like OneFlow: {error}") from error
+
+
+def problems(offer: Offer, needs: Needs) -> list[str]:
+    """Return a sentence for everything that would make provisioning fail; empty when nothing would."""
+    found: list[str] = []
+    for check in (_version, _names, _image, _network, _rights, _quotas, _capacity):
+        found += check(offer, needs)
+    return found
+
+
+def deployed(offer: Offer, needs: Needs) -> bool:
+    """Whether the federation's service is there already, so that its VMs and addresses are taken by itself."""
+    return any(service.name == needs.service and service.uid == offer.uid for service in offer.services)
+
+
+def _version(offer: Offer, needs: Needs) -> list[str]:
+    have, least = (tuple(int(n) for n in re.findall(r"\d+", text)[:3]) for text in (offer.version, needs.minimum_version))
+    if have >= least:
+        return []
+    return [f"OpenNebula is {offer.version}; {needs.minimum_version} or later is needed"]
+
+
+def _names(offer: Offer, needs: Needs) -> list[str]:
+    roles = [f"{needs.service}-{role}" for role in ("superlink", "supernode")]
+    found = _foreign(offer, "security group", offer.security_groups, roles)
+    found += _foreign(offer, "VM template", offer.vm_templates, roles)
+    if needs.network_mode == "managed":
+        found += _foreign(offer, "virtual network", offer.networks, [needs.network])
+    for kind, documents in (("service template", offer.service_templates), ("service", offer.services)):
+        owned = [document for document in documents if document.name == needs.service]
+        if owned and all(document.uid != offer.uid for document in owned):
+            found.append(_taken(kind, needs.service, owned[0].id, owned[0].uname))
+        elif len(owned) > 1:
+            ids = ", ".join(str(document.id) for document in owned)
+            found.append(f"{len(owned)} {kind}s are called {needs.service} (ids {ids}); remove or rename all but one")
+    return found
+
+
+def _foreign(offer: Offer, kind: str, pool_: Iterable[Mapping[str, Any]], names: Iterable[str]) -> list[str]:
+    found = []
+    for name in names:
+        called = [element for element in pool_ if element.get("NAME") == name]
+        if called and all(int(element["UID"]) != offer.uid for element in called):
+            found.append(_taken(kind, name, int(called[0]["ID"]), str(called[0].get("UNAME", "?"))))
+    return found
+
+
+def _taken(kind: str, name: str, number: int, owner: str) -> str:
+    return (
+        f"{kind} {name} (id {number}) belongs to user {owner}; choose another federation_name or site_service_name, "
+        "or ask for its ownership"
+    )
+
+
+def _image(offer: Offer, needs: Needs) -> list[str]:
+    called = [image for image in offer.images if image.get("NAME") == needs.image]
+    if not called:
+        seen = ", ".join(sorted(str(image.get("NAME")) for image in offer.images)) or "none"
+        return [f"no image is called {needs.image} (site_image); the user sees: {seen}"]
+    if len(called) > 1:
+        ids = ", ".join(str(image["ID"]) for image in called)
+        return [f"{len(called)} images are called {needs.image} (ids {ids}); site_image has to name one"]
+    if int(called[0]["STATE"]) not in IMAGE_USABLE:
+        return [f"image {needs.image} (id {called[0]['ID']}) is in state {called[0]['STATE']}, not READY"]
+    return []
+
+
+def _network(offer: Offer, needs: Needs) -> list[str]:
+    if needs.network_mode == "managed":
+        return []
+    variable = "site_network_parent" if needs.network_mode == "reservation" else "site_network_name"
+    called = [network for network in offer.networks if network.get("NAME") == needs.network]
+    if not called:
+        seen = ", ".join(sorted(str(network.get("NAME")) for network in offer.networks)) or "none"
+        return [f"no virtual network is called {needs.network} ({variable}); the user sees: {seen}"]
+    if len(called) > 1:
+        ids = ", ".join(str(network["ID"]) for network in called)
+        return [f"{len(called)} virtual networks are called {needs.network} (ids {ids}); {variable} has to name one"]
+    ranges = as_list(called[0], "AR_POOL", "AR")
+    free = sum(as_int(each.get("SIZE")) or 0 for each in ranges) - (as_int(called[0].get("USED_LEASES")) or 0)
+    if not deployed(offer, needs) and free < needs.vms:
+        return [f"virtual network {needs.network} (id {called[0]['ID']}) has {free} free addresses; {needs.vms} are needed"]
+    return []
+
+
+def _rights(offer: Offer, needs: Needs) -> list[str]:
+    kinds = {"VM": "VMs", "TEMPLATE": "VM templates", "DOCUMENT": "services", "SECGROUP": "security groups"}
+    if needs.network_mode == "managed":
+        kinds["NET"] = "virtual networks"
+    lacking = [text for kind, text in kinds.items() if not may_create(offer, kind)]
+    if not lacking:
+        return []
+    advice = "; set site_network_mode to existing or reservation" if lacking == ["virtual networks"] else ""
+    return [f"user {offer.user['NAME']} may not create {' and '.join(lacking)}{advice}"]
+
+
+def may_create(offer: Offer, kind: str) -> bool:
+    """Whether an access rule lets the own user create objects of a kind ("VM", "NET", ...).
+
+    Rules are read in their text form, which one.acl.info gives: "<user> <kinds>/<which> <rights> <zone>".
+    """
+    if offer.uid == 0 or 0 in offer.gids:
+        return True
+    who = {"*", f"#{offer.uid}", *(f"@{gid}" for gid in offer.gids)}
+    for rule in offer.acls:
+        words = rule.split()
+        kinds, _, which = words[1].partition("/")
+        if words[0] in who and kind in kinds.split("+") and which == "*" and "CREATE" in words[2].split("+"):
+            return True
+    return False
+
+
+def _quotas(offer: Offer, needs: Needs) -> list[str]:
+    if deployed(offer, needs):
+        return []
+    found = []
+    holders = [("user", offer.user), *(("group", group) for group in offer.groups)]
+    for kind, holder in holders:
+        for quota in as_list(holder, "VM_QUOTA", "VM"):
+            for name, wanted in (("VMS", needs.vms), ("CPU", needs.cpu), ("MEMORY", needs.memory)):
+                limit, used = float(quota.get(name) or -1), float(quota.get(f"{name}_USED") or 0)
+                if limit >= 0 and used + wanted > limit:
+                    found.append(
+                        f"the quota of {kind} {holder['NAME']} for {name} is {limit:g}, of which {used:g} are used; "
+                        f"the federation needs {wanted:g}"
+                    )
+    return found
+
+
+def _capacity(offer: Offer, needs: Needs) -> list[str]:
+    if not offer.hosts or deployed(offer, needs):
+        return []
+    shares = [as_dict(host, "HOST_SHARE") for host in offer.hosts if int(host["STATE"]) == HOST_MONITORED]
+
+    def free(most: str, used: str) -> int:
+        return sum((as_int(share.get(most)) or 0) - (as_int(share.get(used)) or 0) for share in shares)
+
+    # oned counts CPU in hundredths and memory in KB
+    checks: list[tuple[str, float, float, Callable[[float], str]]] = [
+        ("CPUs", free("MAX_CPU", "CPU_USAGE") / 100, needs.cpu, "{:g}".format),
+        ("MB of memory", free("MAX_MEM", "MEM_USAGE") / 1024, float(needs.memory), "{:.0f}".format),
+    ]
+    return [
+        f"the hosts have {show(have)} free {what}; the federation needs {show(wanted)}"
+        for what, have, wanted, show in checks
+        if have < wanted
+    ]
+
+
+def summary(offer: Offer, needs: Needs) -> dict[str, Any]:
+    """Return the facts that the module gives back: version, user, groups, whether the service is there."""
+    return {
+        "version": offer.version,
+        "user": str(offer.user["NAME"]),
+        "uid": offer.uid,
+        "groups": [str(group["NAME"]) for group in offer.groups],
+        "deployed": deployed(offer, needs),
+        "hosts_visible": offer.hosts is not None,
+    }

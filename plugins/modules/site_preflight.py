@@ -1,0 +1,166 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fact8ra.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_preflight
+short_description: Check what an OpenNebula site offers against what a federation asks of it
+version_added: 1.0.0
+author:
+  - The fact8ra.flower contributors (@fact8ra)
+description:
+  - Reads, with about a dozen calls, the version, the user's rights and quotas, the image, the network, the capacity of the
+    hosts (where the user may see them), and whether the names that a federation will use are free.
+  - Fails with everything that is wrong at once, so that nothing is created at a site that cannot take its share.
+  - Never changes anything.
+extends_documentation_fragment:
+  - fact8ra.flower._attributes
+  - fact8ra.flower._attributes.action_group
+  - fact8ra.flower._attributes.info_module
+  - fact8ra.flower._opennebula
+options:
+  site:
+    description: Name of the site, for messages.
+    type: str
+    required: true
+  minimum_version:
+    description: Oldest OpenNebula that is accepted.
+    type: str
+    default: 7.0.0
+  service:
+    description: Name of the OneFlow service and its template; the VM templates and security groups add the role's name.
+    type: str
+    required: true
+  image:
+    description: Name of the image that the VMs boot.
+    type: str
+    required: true
+  network:
+    description: Name of the virtual network to use, to reserve from or to make, by O(network_mode).
+    type: str
+    required: true
+  network_mode:
+    description: How O(network) is used.
+    type: str
+    choices: [existing, reservation, managed]
+    default: existing
+  vms:
+    description: Number of VMs.
+    type: int
+    required: true
+  cpu:
+    description: Physical CPUs of all VMs together.
+    type: float
+    required: true
+  memory:
+    description: Memory of all VMs together in MB.
+    type: int
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Ask whether the site can take one SuperLink and two SuperNodes
+  fact8ra.flower.site_preflight:
+    endpoint: https://one.example.eu:2633/RPC2
+    flow_endpoint: https://one.example.eu:2474
+    username: flower
+    password: "{{ vault_one_password }}"
+    site: madrid
+    service: poc-madrid
+    image: Debian 12
+    network: federation
+    vms: 3
+    cpu: 3
+    memory: 12288
+"""
+
+RETURN = r"""
+site:
+  description: What was read.
+  returned: success
+  type: dict
+  contains:
+    version:
+      description: Release of OpenNebula.
+      type: str
+      sample: 7.4.0
+    user:
+      description: Name of the user.
+      type: str
+    uid:
+      description: Id of the user.
+      type: int
+    groups:
+      description: Names of the user's groups.
+      type: list
+      elements: str
+    deployed:
+      description: Whether the service is there already.
+      type: bool
+    hosts_visible:
+      description: Whether the user may read the hosts, so that their capacity could be checked.
+      type: bool
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fact8ra.flower.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import run_module
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import OpenNebulaError
+from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight import Needs, collect, problems, summary
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
+
+SPEC = CONNECTION.merge(
+    ArgumentSpec(
+        argument_spec={
+            "site": {"type": "str", "required": True},
+            "minimum_version": {"type": "str", "default": "7.0.0"},
+            "service": {"type": "str", "required": True},
+            "image": {"type": "str", "required": True},
+            "network": {"type": "str", "required": True},
+            "network_mode": {
+                "type": "str",
+                "choices": ["existing", "reservation", "managed"],
+                "default": "existing",
+            },
+            "vms": {"type": "int", "required": True},
+            "cpu": {"type": "float", "required": True},
+            "memory": {"type": "int", "required": True},
+        },
+    ),
+)
+
+
+def check(module: AnsibleModule) -> Mapping[str, Any]:
+    """Read the site and judge it; raises OpenNebulaError naming the site and everything that is wrong."""
+    params = module.params
+    site = params["site"]
+    needs = Needs(**{name: params[name] for name in Needs.__dataclass_fields__})
+    try:
+        offer = collect(Client.from_params(params), Target.from_params(params, "flow_endpoint"))
+    except OpenNebulaError as error:
+        raise OpenNebulaError(f"Site {site}: {error.message}", code=error.code, details=error.details) from error
+    found = problems(offer, needs)
+    if found:
+        raise OpenNebulaError(
+            f"Site {site} ({params['endpoint']}): {'; '.join(found)}.",
+            code="preflight",
+            details={"site": site, "problems": found},
+        )
+    return {"changed": False, "site": summary(offer, needs)}
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(SPEC.create_module(), check)
+
+
+if __name__ == "__main__":
+    main()
