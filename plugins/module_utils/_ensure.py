@@ -176,7 +176,7 @@ def run_module(module: AnsibleModule, function: Callable[[AnsibleModule], Mappin
         error = None
     except OpenNebulaError as raised:
         error = raised
-    except Exception as raised:  # the last resort: a traceback must not reach a user
+    except Exception as raised:  # noqa: BLE001 - the last resort, a traceback must not reach a user
         error = _defect(raised)
     if error is not None:
         module.fail_json(msg=error.message, failure=error.as_failure())
@@ -194,7 +194,7 @@ def _defect(raised: Exception) -> OpenNebulaError:
     if trace is not None:
         place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
     return OpenNebulaError(
-        f"Unexpected {type(raised).__name__} at {place}: {raised}. This is a defect of fact8ra.flower; please report it.",
+        f"Unexpected {type(raised).__name__} at {place}: {raised}. This is a defect of fact8ra.flower; report it.",
         code="internal_error",
         details={"type": type(raised).__name__, "place": place},
     )

@@ -208,11 +208,13 @@ def _once(target: Target, method: str, url: str, headers: Mapping[str, str], bod
             f"{' (now ' + target.ca_path + ')' if target.ca_path else ''}, or set validate_certs to false",
         ) from None
     except TimeoutError:
-        if step == "connect":
-            raise _failed(target, "timeout", f"no connection within connect_timeout={target.connect_timeout:g} s") from None
-        raise _failed(target, "timeout", f"no answer within read_timeout={target.read_timeout:g} s") from None
+        limit = f"no connection within connect_timeout={target.connect_timeout:g} s"
+        if step == "answer":
+            limit = f"no answer within read_timeout={target.read_timeout:g} s"
+        raise _failed(target, "timeout", limit) from None
     except ssl.SSLError as error:
-        raise _failed(target, "tls", f"the TLS handshake failed ({error.reason or error}); does it speak https?") from None
+        text = f"the TLS handshake failed ({error.reason or error}); does it speak https?"
+        raise _failed(target, "tls", text) from None
     except socket.gaierror as error:
         raise _failed(target, "unreachable", f"its name cannot be resolved ({error.strerror})") from None
     except OSError as error:

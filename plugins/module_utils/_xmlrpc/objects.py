@@ -170,8 +170,9 @@ def label(client: Client, kind: Kind, name: str | None, number: int | None) -> s
 
 def thing(kind: Kind, name: str | None, number: int | None, owner: str | None = None) -> str:
     """Return an object for messages that name the endpoint otherwise."""
+    text = kind.word if name is None else f"{kind.word} {name!r}"
     known = [part for part in (None if number is None else f"id {number}", owner and f"of user {owner!r}") if part]
-    return " ".join([kind.word, *([repr(name)] if name is not None else []), *([f"({', '.join(known)})"] * bool(known))])
+    return f"{text} ({', '.join(known)})" if known else text
 
 
 def named(kind: Kind, raw: Raw) -> str:
@@ -248,7 +249,9 @@ def apply_common(objects: Objects, kind: Kind, raw: Raw, changes: Mapping[str, A
         client.call(f"{kind.api}.chown", number, owner, group, what=f"change the ownership of {who}")
 
 
-def apply_template(client: Client, kind: Kind, raw: Raw, current: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+def apply_template(
+    client: Client, kind: Kind, raw: Raw, current: Mapping[str, Any], changes: Mapping[str, Any]
+) -> None:
     """Write the differing attributes of a template.
 
     They are merged into it, so that what the server and others put there stays. Only to remove one (a None in

@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, fact8ra.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of the modules that speak to OpenNebula; private to the collection.
+
+The argument specifications of the same names are in plugins/module_utils/_argspec.py.
+"""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Fragments to extend module documentation with."""
+
+    # CONNECTION
+    DOCUMENTATION = r"""
+options:
+  endpoint:
+    description:
+      - URL of the XML-RPC interface of OpenNebula, such as V(http://one.example.com:2633/RPC2).
+      - If the option is not given, the value of the environment variable E(ONE_URL), E(ONE_XMLRPC) or
+        E(OPENNEBULA_ENDPOINT) is used, whichever is set first in this order.
+      - Proxies named in the environment are not used.
+    type: str
+    required: true
+  flow_endpoint:
+    description:
+      - URL of the REST interface of OneFlow, such as V(http://one.example.com:2474). It may carry a path.
+      - Only the modules whose names begin with C(oneflow_) need it. All others accept it, so that it can be set once for
+        the action group.
+      - If the option is not given, the value of the environment variable E(ONEFLOW_URL) or
+        E(OPENNEBULA_FLOW_ENDPOINT) is used.
+    type: str
+  username:
+    description:
+      - OpenNebula user.
+      - If the option is not given, the value of the environment variable E(ONE_USERNAME) or E(OPENNEBULA_USERNAME) is
+        used.
+    type: str
+    required: true
+  password:
+    description:
+      - Password or login token of the user.
+      - If the option is not given, the value of the environment variable E(ONE_PASSWORD) or E(OPENNEBULA_PASSWORD) is
+        used.
+    type: str
+    required: true
+  validate_certs:
+    description:
+      - Whether to verify the certificate of an C(https) endpoint and the name in it.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - PEM file, or directory of PEM files named by hash, with the certificate authorities to trust instead of those of
+        the system. It is read on the host that runs the module.
+    type: path
+  connect_timeout:
+    description:
+      - Most seconds for the connection to an endpoint.
+    type: float
+    default: 10.0
+  read_timeout:
+    description:
+      - Most seconds without a sign of life from an endpoint while waiting for its answer.
+    type: float
+    default: 60.0
+requirements:
+  - pyone >= 6.8
+notes:
+  - Modules of this group run where the endpoint can be reached, usually with C(connection=local).
+"""
+
+    IDENTITY = r"""
+options:
+  id:
+    description:
+      - Id of the object. The object has to exist.
+      - With O(name) as well, the object gets that name.
+    type: int
+  name:
+    description:
+      - Name of the object.
+      - Names are unique for each owner only. Without O(id), the name means the object that belongs to O(owner),
+        otherwise the one that belongs to the connecting user. When only others own an object of that name, the module
+        fails and says who.
+    type: str
+"""
+
+    STATE = r"""
+options:
+  state:
+    description:
+      - Whether the object has to be there.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+    PERMISSIONS = r"""
+options:
+  owner:
+    description:
+      - User that owns the object, by name or id. Changing it needs the rights of an administrator.
+    type: str
+  group:
+    description:
+      - Group of the object, by name or id.
+    type: str
+  mode:
+    description:
+      - Permissions as three octal digits for the owner, the group and all others, as a sum of 4 (use), 2 (manage) and
+        1 (administer).
+      - Has to be quoted, since YAML takes an unquoted C(0640) for the number 416.
+    type: raw
+"""
