@@ -47,15 +47,15 @@ poc: venv ## Train the proof of concept and report, on INVENTORY
 ##@ The checks, one by one
 .PHONY: lint
 lint: dev-venv ## Linters, types, licences, docs and the repository's own rules
-	tools/lint.sh
+	.venv-dev/bin/python tools/lint.py $(ARGS)
 
 .PHONY: sanity
 sanity: dev-venv ## ansible-test sanity
 	tools/sanity.sh $(ARGS)
 
 .PHONY: units
-units: dev-venv ## Unit tests
-	tools/pytest.sh tests/unit $(ARGS)
+units: dev-venv flwr-venv ## Unit tests
+	tools/units.sh $(ARGS)
 
 .PHONY: contract
 contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
@@ -110,7 +110,7 @@ flwr-venv: venv .venv-flwr/.ready ## Flower as on the nodes, .venv-flwr
 	tools/bootstrap.sh .venv
 
 .venv-dev/.ready: requirements-dev.txt .venv/.ready
-	tools/debian_tools.sh shellcheck:shellcheck
+	tools/need.sh shellcheck:shellcheck
 	tools/venv.sh .venv-dev $<
 
 .venv-flwr/.ready: requirements-flwr.txt .venv/.ready

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the stages of ``make test`` one after the other and sums them up.
+
+A stage that fails does not stop the ones after it; the exit status is 1 if any failed. Each stage's output goes to
+``build/logs/<stage>.log``, and its end to the terminal if the stage failed. A stage that ran no test has failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "logs"
+TAIL_LINES = 80
+# In the order of what it costs to find a mistake; the limits (seconds) end a stage that hangs.
+STAGES = {
+    "dev-venv": 600,
+    "flwr-venv": 600,
+    "lint": 600,
+    "sanity": 900,
+    "units": 600,
+    "apps": 600,
+    "contract": 300,
+    "integration": 600,
+    "importer": 300,
+    "molecule": 900,
+    "e2e": 1200,
+}
+# These make something and hold no tests.
+WITHOUT_TESTS = ("dev-venv", "flwr-venv")
+COUNT = re.compile(r"(?<![\w.])(\d+) (passed|failed|errors?|skipped)\b")
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """How many tests of a stage ended how."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What became of a stage."""
+
+    name: str
+    ok: bool
+    counts: Counts
+    seconds: float
+    reason: str = ""
+
+
+def count(output: str) -> Counts:
+    """Add up the closing lines of the test runners in ``output``.
+
+    A closing line is pytest's (``=== 3 passed, 1 skipped in 0.1s ===``) or the plain ``N passed, N failed``; the
+    decoration and the order do not matter.
+    """
+    total = Counts()
+    for line in output.splitlines():
+        bare = line.strip(" =")
+        if not re.match(r"\d+ (passed|failed|errors?|skipped|deselected|xfailed|warnings?)\b", bare):
+            continue
+        found = {kind.rstrip("s"): int(number) for number, kind in COUNT.findall(bare)}
+        failed = found.get("failed", 0) + found.get("error", 0)
+        total += Counts(found.get("passed", 0), failed, found.get("skipped", 0))
+    return total
+
+
+def run_stage(name: str, limit: float) -> Result:
+    """Run ``make <name>`` for at most ``limit`` seconds, with no input."""
+    log = LOGS / f"{name}.log"
+    started = time.monotonic()
+    reason = ""
+    with log.open("wb") as stream:
+        # In a group of its own, so that whatever it started ends with it.
+        process = subprocess.Popen(
+            ["make", "--no-print-directory", name],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status = process.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            end_group(process)
+            status, reason = -1, f"ended after its limit of {limit:.0f} s"
+        except BaseException:
+            end_group(process)
+            raise
+    counts = count(log.read_text(encoding="utf-8", errors="replace"))
+    if status != 0 and not reason:
+        reason = f"exit status {status}"
+    elif status == 0 and counts.failed:
+        reason = f"{counts.failed} failed, though the exit status is 0"
+    elif status == 0 and not counts.passed and name not in WITHOUT_TESTS:
+        reason = "ran no test"
+    return Result(name, not reason, counts, time.monotonic() - started, reason)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a stage and everything that it started: first by asking, after ten seconds by force."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def describe(result: Result) -> str:
+    """One line about a stage."""
+    tests = f"{result.counts.passed:5d} passed" if result.counts != Counts() else " " * 12
+    skipped = f", {result.counts.skipped} skipped" if result.counts.skipped else ""
+    verdict = "ok" if result.ok else f"FAILED ({result.reason})"
+    return f"{result.name:12s} {result.seconds:7.1f} s {tests}{skipped}  {verdict}"
+
+
+def tail(name: str) -> str:
+    """The end of a stage's log."""
+    lines = (LOGS / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the stages named, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)} (default: all)")
+    names = parser.parse_args(arguments).stages or list(STAGES)
+    for name in names:
+        if name not in STAGES:
+            parser.error(f"{name} is no stage; there are {', '.join(STAGES)}")
+    LOGS.mkdir(parents=True, exist_ok=True)
+    results = []
+    for number, name in enumerate(names, 1):
+        print(f"[{number:2d}/{len(names)}] {name} ...", flush=True)
+        result = run_stage(name, STAGES[name])
+        results.append(result)
+        print(f"        {describe(result)}", flush=True)
+        if not result.ok:
+            print(f"{tail(name)}\n        The whole of it: build/logs/{name}.log", flush=True)
+    return summarize(results)
+
+
+def summarize(results: list[Result]) -> int:
+    """Print the table, the counts and the closing line; return the exit status."""
+    total = sum((result.counts for result in results), Counts())
+    seconds = sum(result.seconds for result in results)
+    broken = [result.name for result in results if not result.ok]
+    print("\n" + "\n".join(describe(result) for result in results) + "\n")
+    # The form that a CI runner reads. A stage that broke without counting a failure counts as one.
+    failed = total.failed + sum(1 for result in results if not result.ok and not result.counts.failed)
+    print(f"{total.passed} passed, {failed} failed, {total.skipped} skipped")
+    tests = total.passed + total.failed
+    if broken:
+        print(f"FAILED: {', '.join(broken)} ({len(results)} stages, {tests} tests in {seconds:.0f} s)", flush=True)
+        return 1
+    print(f"PASSED: {len(results)} stages, {tests} tests in {seconds:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
