@@ -1,0 +1,326 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fact8ra.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module that keeps the certificates and keys of a Flower federation."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: federation_pki
+short_description: Keep the certificates and keys of a Flower federation
+version_added: 1.0.0
+author:
+  - The fact8ra.flower contributors (@fact8ra)
+description:
+  - Keeps one directory on the controller that holds everything a federation's trust rests on, declared as one object
+    and brought to that declaration in one call.
+  - The CA's key is encrypted and never leaves the directory. The SuperLink gets a certificate for every name and
+    address under which it is dialled, each SuperNode a key pair of its own.
+  - The SuperLink's certificate is issued anew only when its names or addresses change, when it was issued by another
+    CA, or when it expires within O(renew_before_days). Its key stays.
+  - Files are written whole or not at all; a run that was cut short is finished by the next one.
+requirements:
+  - cryptography >= 42 on the host that runs the module
+extends_documentation_fragment:
+  - fact8ra.flower._attributes
+  - fact8ra.flower._attributes.reconciles
+options:
+  directory:
+    description: Directory of the PKI on the host that runs the module. It is made with mode V(0700) when missing.
+    type: path
+    required: true
+  state:
+    description:
+      - V(present) brings the directory to the declaration.
+      - V(absent) removes every file that this module made, and the directory when nothing else is in it.
+    type: str
+    choices: [present, absent]
+    default: present
+  ca:
+    description: The CA of the federation. Required for O(state=present).
+    type: dict
+    suboptions:
+      common_name:
+        description: Common name of the CA, at most 64 characters. It cannot be changed in place.
+        type: str
+        required: true
+      key_type:
+        description: Type of the CA's key. It cannot be changed in place.
+        type: str
+        choices: [ec, rsa]
+        default: ec
+      curve:
+        description: Curve of an EC key.
+        type: str
+        choices: [P-256, P-384, P-521]
+        default: P-384
+      key_size:
+        description: Size of an RSA key in bits.
+        type: int
+        choices: [3072, 4096]
+        default: 4096
+      validity_days:
+        description: Validity of the CA's certificate in days, from when it is made.
+        type: int
+        default: 3650
+      passphrase:
+        description: Passphrase that the CA's key is encrypted with, 8 to 1023 bytes.
+        type: str
+        required: true
+  superlink:
+    description: The SuperLink's certificate. Required for O(state=present).
+    type: dict
+    suboptions:
+      names:
+        description: DNS names under which the SuperLink is dialled. V(localhost) is always added.
+        type: list
+        elements: str
+        default: []
+      addresses:
+        description:
+          - IPv4 and IPv6 addresses under which the SuperLink is dialled. V(127.0.0.1) and V(::1) are always added.
+        type: list
+        elements: str
+        default: []
+      validity_days:
+        description: Validity in days. It ends with the CA's at the latest.
+        type: int
+        default: 397
+  supernodes:
+    description:
+      - Names of the SuperNodes. Each gets an EC P-384 key pair in the format of OpenSSH, the one that Flower reads.
+    type: list
+    elements: str
+    default: []
+  purge_supernodes:
+    description:
+      - Whether the keys of SuperNodes that are not in O(supernodes) are removed.
+      - A key that Flower has unregistered cannot be registered again, so a SuperNode that comes back under the same
+        name needs a new one.
+    type: bool
+    default: false
+  renew_before_days:
+    description: How many days before its end the SuperLink's certificate is issued anew.
+    type: int
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: Issue what the federation needs
+  fact8ra.flower.federation_pki:
+    directory: ~/.fact8ra/poc/pki
+    ca:
+      common_name: poc federation CA
+      passphrase: "{{ vault_pki_ca_passphrase }}"
+    superlink:
+      names: [superlink.example.org]
+      addresses: [192.0.2.10, "2001:db8::10"]
+    supernodes: [hospital-a, hospital-b]
+  delegate_to: localhost
+  run_once: true
+
+- name: Destroy the federation's trust
+  fact8ra.flower.federation_pki:
+    directory: ~/.fact8ra/poc/pki
+    state: absent
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be in check mode, in order.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    object:
+      description: What changed, for example V(ca), V(trust), V(superlink), V(supernode hospital-a), V(modes).
+      type: str
+    reason:
+      description: Why.
+      type: str
+  sample:
+    - {object: superlink, reason: "names or addresses changed: +IP:192.0.2.11"}
+ca:
+  description: The CA's certificate. In check mode it is left out while there is none.
+  type: dict
+  returned: O(state=present)
+  contains: &certificate
+    path:
+      description: File that holds the certificate.
+      type: str
+    subject:
+      description: Subject as in RFC 4514.
+      type: str
+    issuer:
+      description: Issuer as in RFC 4514.
+      type: str
+    serial:
+      description: Serial number, hexadecimal.
+      type: str
+    fingerprint_sha256:
+      description: SHA-256 of the certificate in DER, hexadecimal.
+      type: str
+    not_before:
+      description: Begin of validity, ISO 8601 in UTC.
+      type: str
+    not_after:
+      description: End of validity, ISO 8601 in UTC.
+      type: str
+    sans:
+      description: Subject alternative names, each as V(DNS:name) or V(IP:address).
+      type: list
+      elements: str
+superlink:
+  description: The SuperLink's certificate. In check mode it is left out while there is none.
+  type: dict
+  returned: O(state=present)
+  contains: *certificate
+supernode_public_keys:
+  description: Public key of each SuperNode in O(supernodes) by name, as a line of OpenSSH.
+  type: dict
+  returned: O(state=present)
+  sample:
+    hospital-a: ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQ... hospital-a
+files:
+  description: Paths of the files that a deployment hands out.
+  type: dict
+  returned: O(state=present)
+  contains:
+    trust:
+      description: Bundle of the certificates that a node must trust.
+      type: str
+    superlink_certificate:
+      description: The SuperLink's certificate, for TLS.
+      type: str
+    superlink_key:
+      description: The SuperLink's private key.
+      type: str
+    supernode_keys:
+      description: Private key file of each SuperNode by name.
+      type: dict
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki import library
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki.authority import FederationPki
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki.declaration import parse
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki.errors import PkiError
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki.files import (
+    SUPERLINK_CERTIFICATE,
+    SUPERLINK_KEY,
+    TRUST,
+    Store,
+    private_key_of,
+)
+
+
+def argument_spec() -> dict[str, Any]:
+    """The module's options, as in DOCUMENTATION."""
+    return {
+        "directory": {"type": "path", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "ca": {
+            "type": "dict",
+            "options": {
+                "common_name": {"type": "str", "required": True},
+                "key_type": {"type": "str", "choices": ["ec", "rsa"], "default": "ec"},
+                "curve": {"type": "str", "choices": ["P-256", "P-384", "P-521"], "default": "P-384"},
+                "key_size": {"type": "int", "choices": [3072, 4096], "default": 4096},
+                "validity_days": {"type": "int", "default": 3650},
+                "passphrase": {"type": "str", "required": True, "no_log": True},
+            },
+        },
+        "superlink": {
+            "type": "dict",
+            "options": {
+                "names": {"type": "list", "elements": "str", "default": []},
+                "addresses": {"type": "list", "elements": "str", "default": []},
+                "validity_days": {"type": "int", "default": 397},
+            },
+        },
+        "supernodes": {"type": "list", "elements": "str", "default": []},
+        "purge_supernodes": {"type": "bool", "default": False},
+        "renew_before_days": {"type": "int", "default": 30},
+    }
+
+
+def present(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the directory to the declaration and return what the module returns."""
+    declared = parse(module.params)
+    store = Store(declared.directory)
+    if module.check_mode:
+        return _result(module, FederationPki(declared, store))
+    with store.locked():
+        return _result(module, FederationPki(declared, store))
+
+
+def _result(module: AnsibleModule, pki: FederationPki) -> dict[str, Any]:
+    changes = pki.changes()
+    for warning in pki.warnings:
+        module.warn(warning)
+    before = pki.described()
+    after = pki.expected(changes)
+    if not module.check_mode:
+        for change in changes:
+            change.perform()
+        after = pki.described()
+    found = pki.described()
+    store = pki.store
+    return {
+        "changed": bool(changes),
+        "changes": [{"object": change.object, "reason": change.reason} for change in changes],
+        "diff": {"before": before, "after": after},
+        "supernode_public_keys": pki.public_keys(),
+        "files": {
+            "trust": str(store.path(TRUST)),
+            "superlink_certificate": str(store.path(SUPERLINK_CERTIFICATE)),
+            "superlink_key": str(store.path(SUPERLINK_KEY)),
+            "supernode_keys": {name: str(store.path(private_key_of(name))) for name in pki.declared.supernodes},
+        },
+        **{name: found[name] for name in ("ca", "superlink") if found[name] is not None},
+    }
+
+
+def absent(module: AnsibleModule) -> dict[str, Any]:
+    """Remove what the module made and return what the module returns."""
+    store = Store(Path(module.params["directory"]))
+    names = store.known() if store.exists() else []
+    if names and not module.check_mode:
+        with store.locked():
+            for name in names:
+                store.remove(name)
+            store.remove_empty_directories()
+    return {
+        "changed": bool(names),
+        "changes": [{"object": name, "reason": "is to be absent"} for name in names],
+        "diff": {"before": {"files": names}, "after": {"files": []}},
+    }
+
+
+def main() -> None:
+    """Entry point of the module."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        required_if=[("state", "present", ("ca", "superlink"))],
+        supports_check_mode=True,
+    )
+    if library.IMPORT_ERROR is not None:
+        module.fail_json(
+            msg=missing_required_lib(f"cryptography >= {library.MINIMUM_VERSION}"), exception=library.IMPORT_ERROR
+        )
+    try:
+        result = absent(module) if module.params["state"] == "absent" else present(module)
+    except PkiError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
