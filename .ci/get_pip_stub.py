@@ -14,4 +14,4 @@ import sys
 
 uv = pathlib.Path(__file__).with_name("uv")
 wanted = [argument for argument in sys.argv[1:] if argument.startswith(("pip==", "setuptools==", "wheel=="))]
-subprocess.run([uv, "pip", "install", "--quiet", "--python", sys.executable, *wanted], check=True)
+subprocess.run([uv, "pip", "install", "--quiet", "--system-certs", "--python", sys.executable, *wanted], check=True)

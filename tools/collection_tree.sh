@@ -3,20 +3,21 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Copies the checkout to build/ansible_collections/fact8ra/flower, as ansible-test and mypy want it (a link will not do).
-# What ansible-test keeps in the copy's tests/output (its virtual environments) survives; files gone from the checkout go.
+# What ansible-test keeps in the copy's tests/output survives; files gone from the checkout go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=build/ansible_collections/fact8ra/flower
 mkdir -p "$target"
+# ansible-test asks the nearest repository for its files, and the checkout's ignores build/.
+[ -d "$target/.git" ] || git init --quiet "$target"
 
 files=$(mktemp)
 trap 'rm -f "$files"' EXIT
 # Files deleted from the work tree are still listed by git until the deletion is committed.
 git ls-files -z --cached --others --exclude-standard |
-    while IFS= read -r -d '' name; do [ ! -e "$name" ] || printf '%s\0' "$name"; done >"$files"
+    while IFS= read -r -d '' name; do [ ! -e "$name" ] || printf '%s\0' "$name"; done | LC_ALL=C sort -uz >"$files"
 
-(cd "$target" && find . -path ./tests/output -prune -o \( -type f -o -type l \) -printf '%P\0') |
-    LC_ALL=C sort -z | LC_ALL=C comm -z -23 - <(LC_ALL=C sort -z "$files") |
-    (cd "$target" && xargs -0 --no-run-if-empty rm -f --)
-find "$target" -mindepth 1 -type d -empty -not -path "$target/tests/output/*" -delete
+(cd "$target" && find . \( -path ./tests/output -o -path ./.git \) -prune -o \( -type f -o -type l \) -printf '%P\0') |
+    LC_ALL=C sort -z | LC_ALL=C comm -z -23 - "$files" | (cd "$target" && xargs -0 --no-run-if-empty rm -f --)
+find "$target" -mindepth 1 -type d -empty -not -path "$target/tests/output/*" -not -path "$target/.git/*" -delete
 xargs -0 --no-run-if-empty cp --parents --preserve=mode,timestamps --update -t "$target" <"$files"

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
 """Runs the linters, two at a time, and prints the output of those that found something.

@@ -18,10 +18,19 @@ pip_version=$(sed -n "s/^ *pip='\([0-9.]*\)',\$/\1/p" "$source_file" | head -n 1
 mkdir -p "$home/.ansible/test/cache"
 cp .ci/get_pip_stub.py "$home/.ansible/test/cache/get_pip_${pip_version//./_}.py"
 ln -sfn "$root/.venv-dev/bin/uv" "$home/.ansible/test/cache/uv"
+# A package index that the user has configured holds there too.
+[ ! -d "$HOME/.config" ] || ln -sfn "$HOME/.config" "$home/.config"
 
 tools/collection_tree.sh
 cd build/ansible_collections/fact8ra/flower
 python_version=$("$bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 export PATH=$bin:$PATH LC_ALL=C.UTF-8 HOME=$home
 unset ANSIBLE_CONFIG
-exec ansible-test sanity --color no --python "$python_version" "$@"
+status=0
+ansible-test sanity --color no --python "$python_version" "$@" 2>&1 | tee "$root/build/sanity.log" || status=$?
+
+ran=$(grep -c '^Running sanity test ' "$root/build/sanity.log" || true)
+failed=$(sed -n 's/.*The \([0-9]*\) sanity test(s) listed below .* failed.*/\1/p' "$root/build/sanity.log")
+[ "$status" -eq 0 ] || failed=${failed:-1}
+echo "$((ran - ${failed:-0})) passed, ${failed:-0} failed"
+exit "$status"

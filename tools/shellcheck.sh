@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
 #
-# shellcheck over every shell script of the repository, known by its first line.
+# Runs shellcheck over every shell script of the repository, known by its first line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 git ls-files -z --cached --others --exclude-standard |

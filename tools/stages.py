@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
 """Runs the stages of ``make test`` one after the other and sums them up.

@@ -17,6 +17,6 @@ run() {
 }
 
 run tools/pytest.sh tests/unit -n auto -m "not flwr" --junitxml build/reports/units.xml "$@"
-run .venv-flwr/bin/python -m pytest tests/unit -m flwr --junitxml build/reports/units-flwr.xml "$@"
+run tools/flwr_pytest.sh tests/unit -m flwr --junitxml build/reports/units-flwr.xml "$@"
 [ "$collected" -eq 1 ] || { echo "units: no test fits $*" >&2; exit 5; }
 exit "$status"
