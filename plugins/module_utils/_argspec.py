@@ -114,3 +114,12 @@ IDENTITY = ArgumentSpec(
 STATE = ArgumentSpec(
     argument_spec={"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}},
 )
+
+INFO = ArgumentSpec(
+    argument_spec={
+        "id": {"type": "int"},
+        "name": {"type": "str"},
+        "filter": {"type": "str", "choices": ["all", "mine", "group"], "default": "all"},
+    },
+    mutually_exclusive=[("id", "name")],
+)

@@ -125,6 +125,14 @@ class Objects:
             )
         return None
 
+    def selected(self, kind: Kind, params: Mapping[str, Any]) -> list[Raw]:
+        """Return the objects that C(id), C(name) and C(filter) of an info module pick, by id."""
+        if params["id"] is not None:
+            raw = self.by_id(kind, params["id"])
+            return [] if raw is None else [raw]
+        found = self.pool(kind, POOL_FILTERS[params["filter"]])
+        return [raw for raw in found if params["name"] is None or raw["NAME"] == params["name"]]
+
     def referred(self, kind: Kind, reference: Any, option: str) -> int:
         """Return the id that a reference to another object means: a number is an id, all else a name.
 
@@ -176,8 +184,9 @@ def thing(kind: Kind, name: str | None, number: int | None, owner: str | None = 
 
 
 def named(kind: Kind, raw: Raw) -> str:
-    """Return an object of the server for messages, with id and owner."""
-    return thing(kind, raw["NAME"], int(raw["ID"]), raw.get("UNAME"))
+    """Return an object of the server for messages, with id, owner and whether it is locked."""
+    text = thing(kind, raw["NAME"], int(raw["ID"]), raw.get("UNAME"))
+    return f"locked {text}" if as_dict(raw, "LOCK") else text
 
 
 def mode_of(raw: Raw) -> str:

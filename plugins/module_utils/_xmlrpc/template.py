@@ -98,6 +98,31 @@ def _value(name: str, value: Any) -> str:
     return text
 
 
+def from_options(params: Mapping[str, Any], names: Mapping[str, str], reserved: Mapping[str, str]) -> dict[str, Any]:
+    """Return the template that a module's options ask for, normalised; only what the user gave.
+
+    Args:
+        params: the module's parameters, with free attributes in C(attributes).
+        names: options to the attributes that they set.
+        reserved: attributes that C(attributes) must not have, to the option that is for them.
+
+    Raises:
+        InvalidInput: C(attributes) sets something that has an option, or holds what OpenNebula cannot keep.
+    """
+    given = {str(name).upper(): value for name, value in (params.get("attributes") or {}).items()}
+    typed = {attribute: params[option] for option, attribute in names.items() if params[option] is not None}
+    taken = {**{attribute: option for option, attribute in names.items() if attribute in typed}, **reserved}
+    for name in given:
+        if name in taken:
+            raise InvalidInput(
+                f"attributes has {name}, which is set by the option {taken[name]}; give it there only.",
+                details={"option": "attributes", "attribute": name},
+            )
+    wanted = normalise({**given, **typed})
+    render(wanted)
+    return wanted
+
+
 def normalise(template: Any) -> dict[str, Any]:
     """Return a template, the user's or the server's, in the form in which two of them can be compared.
 
