@@ -133,7 +133,8 @@ def fragments_of(path: pathlib.Path) -> list[str]:
 def action_group_faults(root: pathlib.Path) -> Iterator[str]:
     """Action groups of meta/runtime.yml, attribute fragments and connection options of the modules."""
     runtime = root / "meta" / "runtime.yml"
-    groups: dict[str, list[str]] = (yaml.safe_load(read(runtime)) if runtime.is_file() else {}).get("action_groups", {})
+    content: dict[str, Any] = (yaml.safe_load(read(runtime)) if runtime.is_file() else None) or {}
+    groups: dict[str, list[str]] = content.get("action_groups", {})
     modules = {path.stem: fragments_of(path) for path in sorted((root / "plugins" / "modules").glob("*.py"))}
     for group, fragment in GROUP_FRAGMENTS.items():
         members = [member for member in groups.get(group, []) if isinstance(member, str)]
