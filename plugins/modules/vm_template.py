@@ -15,8 +15,8 @@ author:
 description:
   - Creates, updates, renames and deletes a VM template, with its owner and permissions.
   - Only what is given is compared. Other attributes of the template stay.
-  - An option that holds a vector or a list of vectors, such as O(context) or O(nics), is compared and written as a whole.
-    An empty one removes the attribute.
+  - An option that holds a vector or a list of vectors, such as O(context) or O(nics), is compared and written as a
+    whole. An empty one removes the attribute.
   - The template is not instantiated.
 extends_documentation_fragment:
   - fact8ra.flower._attributes

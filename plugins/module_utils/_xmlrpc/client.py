@@ -183,7 +183,8 @@ def _connect(target: Target) -> tuple[Any, Any]:
     except ImportError:
         from pyone import OneServer as Server
     server = Server(target.url, session=f"{target.username}:{target.password}")
-    server._ServerProxy__transport = _Transport(target)
+    # xmlrpc.client.ServerProxy, from which all releases of pyone derive theirs, keeps its transport there
+    vars(server)["_ServerProxy__transport"] = _Transport(target)
     return pyone, server
 
 

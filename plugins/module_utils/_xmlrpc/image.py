@@ -27,7 +27,8 @@ ImageType = IntEnum("ImageType", "OS CDROM DATABLOCK KERNEL RAMDISK CONTEXT BACK
 
 def _word(words: type[IntEnum], value: Any) -> str:
     number = as_int(value)
-    return words(number).name if number in words._value2member_map_ else f"UNKNOWN({value})"
+    known = {int(word): word.name for word in words}
+    return f"UNKNOWN({value})" if number is None or number not in known else known[number]
 
 
 def facts(raw: Raw) -> dict[str, Any]:

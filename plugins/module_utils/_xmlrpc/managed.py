@@ -114,9 +114,10 @@ class Managed(ABC):
                 details={"endpoint": self.client.endpoint, "id": self.params["id"]},
             )
         desired = None if absent else {**common, **self.desired(current)}
+        number = None if current is None else current["id"]
         outcome = _ensure.ensure(
             _ensure.Resource(
-                label=api.label(self.client, self.kind, self.params.get("name"), current and current["id"]),
+                label=api.label(self.client, self.kind, self.params.get("name"), number),
                 current=current,
                 desired=desired,
                 create=lambda: self.allocate(desired or {}),

@@ -143,7 +143,7 @@ def _range_facts(each: Mapping[str, Any], leases: bool) -> dict[str, Any]:
         for name, value in each.items()
         if isinstance(value, str) and value and name not in ("AR_ID", "SIZE", "USED_LEASES", "NEXT_INDEX", "LEASES")
     }
-    result = {"id": as_int(each.get("AR_ID")), "size": as_int(each.get("SIZE")), **known}
+    result: dict[str, Any] = {"id": as_int(each.get("AR_ID")), "size": as_int(each.get("SIZE")), **known}
     if leases:
         result["leases"] = [
             {name.lower(): int(value) if name in ("VM", "VNET", "VROUTER") else value for name, value in lease.items()}
