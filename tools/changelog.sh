@@ -8,9 +8,5 @@ cd "$(dirname "$0")/.."
 export PATH=$PWD/.venv-dev/bin:$PATH ANSIBLE_COLLECTIONS_PATH=$PWD/.collections
 version=$(sed -n 's/^version: *//p' galaxy.yml)
 antsibull-changelog lint
-if grep -qE "^  $version:" changelogs/changelog.yaml 2>/dev/null; then
-    # Before it is tagged, a release is made anew from its fragments.
-    antsibull-changelog generate --reload-plugins
-else
-    antsibull-changelog release --version "$version" --reload-plugins
-fi
+# Until its tag, a release may be made again, with what has come since.
+antsibull-changelog release --version "$version" --update-existing --reload-plugins

@@ -54,8 +54,10 @@ CHECKS = {
         ),
         COLLECTION,
     ),
-    "mypy-lab": Check(("mypy", "--config-file", "pyproject.toml", "roles/lab/files/fact8ra_lab")),
-    "mypy-tools": Check(("mypy", "--config-file", "pyproject.toml", "tools")),
+    "mypy-lab": Check(
+        ("mypy", "--config-file", "../../../pyproject.toml", "fact8ra_lab"), ROOT / "roles" / "lab" / "files"
+    ),
+    "mypy-tools": Check(("mypy", "--config-file", "pyproject.toml", "tools"), env=(("MYPYPATH", "tools"),)),
     "antsibull-changelog": Check(("antsibull-changelog", "lint")),
     "reuse": Check(("reuse", "lint", "--quiet")),
     "yamllint": Check(("yamllint", "--strict", ".")),

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Writes each role's README.md from its ``meta/argument_specs.yml``.
+"""Writes each role's README.md from its ``meta/argument_specs.yml``, and the lists of content in README.md.
 
-With ``--check`` it writes nothing and fails where a README would change, and where ``defaults/main.yml`` and the
+With ``--check`` it writes nothing and fails where a file would change, and where ``defaults/main.yml`` and the
 defaults of the argument specs differ.
 """
 
@@ -15,9 +15,12 @@ import sys
 from typing import Any
 
 import yaml
+from documentation import documentation_of
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLLECTION = "fact8ra.flower"
+CONTENT_START = "<!-- content, written by `make docs` -->"
+CONTENT_END = "<!-- end of content -->"
 NOTE = "<!-- Written by `make docs` from meta/argument_specs.yml. -->"
 # The macros of Ansible's documentation that role descriptions use, e.g. O(name=value), V(true), C(code), M(module).
 MACRO = re.compile(r"\b(?:[OVCEMPI]|RV)\(((?:[^()\\]|\\.)+)\)")
@@ -191,6 +194,48 @@ def process(directory: pathlib.Path, check: bool) -> list[str]:
     return faults + default_faults(role, specs, load(defaults) if defaults.is_file() else {})
 
 
+def listing(title: str, entries: list[tuple[str, str]]) -> list[str]:
+    """A table of names and what they are for; nothing if there are none."""
+    if not entries:
+        return []
+    return [f"| {title} | |", "| --- | --- |", *(f"| {name} | {cell(text(what))} |" for name, what in entries), ""]
+
+
+def content(root: pathlib.Path) -> str:
+    """The tables of modules, plugins and roles, from what they say about themselves."""
+    lines: list[str] = []
+    for title, pattern in (
+        ("Module", "modules/[!_]*.py"),
+        ("Inventory plugin", "inventory/[!_]*.py"),
+        ("Filter", "filter/*.yml"),
+    ):
+        found = [(path.stem, documentation_of(path)) for path in sorted((root / "plugins").glob(pattern))]
+        lines += listing(title, [(f"`{name}`", about.get("short_description", "")) for name, about in found])
+    roles = []
+    for path in sorted((root / "roles").glob("[!_]*/meta/argument_specs.yml")):
+        specs = load(path).get("argument_specs") or {}
+        about = specs.get("main", {}).get("short_description", "")
+        roles.append((f"[`{path.parts[-3]}`](roles/{path.parts[-3]}/README.md)", about))
+    return "\n".join(lines + listing("Role", roles))
+
+
+def readme_faults(root: pathlib.Path, check: bool) -> list[str]:
+    """Write (or check) the lists of content between their marks in README.md."""
+    target = root / "README.md"
+    found = target.read_text(encoding="utf-8") if target.is_file() else ""
+    if CONTENT_START not in found or CONTENT_END not in found:
+        return [f"README.md: the marks {CONTENT_START} and {CONTENT_END} are missing"]
+    before, rest = found.split(CONTENT_START, 1)
+    after = rest.split(CONTENT_END, 1)[1]
+    wanted = f"{before}{CONTENT_START}\n\n{content(root)}\n{CONTENT_END}{after}"
+    if found == wanted:
+        return []
+    if check:
+        return ["README.md: its lists of content are not what `make docs` would write"]
+    target.write_text(wanted, encoding="utf-8")
+    return []
+
+
 def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     """Go through all roles; print what is wrong; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -202,6 +247,10 @@ def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
             faults += process(directory, check)
         except SpecError as error:
             faults.append(str(error))
+    try:
+        faults += readme_faults(root, check)
+    except SpecError as error:
+        faults.append(str(error))
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0

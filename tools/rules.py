@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from documentation import documentation_of
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLLECTION = "fact8ra.flower"
@@ -123,10 +124,8 @@ def make_targets(root: pathlib.Path) -> set[str]:
 
 
 def fragments_of(path: pathlib.Path) -> list[str]:
-    """The documentation fragments that a module extends, read without running it."""
-    found = re.search(r'^DOCUMENTATION = r?("""|\'\'\')\n?(.*?)\1', read(path), re.MULTILINE | re.DOTALL)
-    documentation: dict[str, Any] = yaml.safe_load(found[2]) if found else {}
-    fragments = documentation.get("extends_documentation_fragment", [])
+    """The documentation fragments that a module extends."""
+    fragments = documentation_of(path).get("extends_documentation_fragment", [])
     return [fragments] if isinstance(fragments, str) else list(fragments)
 
 

@@ -44,6 +44,13 @@ def make_role(root: Path, specs: object, defaults: object, name: str = "thing") 
     return role
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository whose README has the marks of the content."""
+    (tmp_path / "README.md").write_text(f"# It\n{role_docs.CONTENT_START}\n{role_docs.CONTENT_END}\nthe end\n")
+    return tmp_path
+
+
 def test_the_table_has_each_variable_with_type_default_and_meaning() -> None:
     text = role_docs.readme("thing", SPECS)
     assert "| `thing_name` | str | **required** | Its name. |" in text
@@ -70,14 +77,14 @@ def test_a_given_example_is_used() -> None:
     assert "```yaml\n- hosts: all\n```\n" in role_docs.readme("thing", specs)
 
 
-def test_writing_then_checking_is_clean_and_a_changed_spec_is_not(tmp_path: Path) -> None:
-    role = make_role(tmp_path, SPECS, DEFAULTS)
-    assert role_docs.main(["--check"], tmp_path) == 1
+def test_writing_then_checking_is_clean_and_a_changed_spec_is_not(root: Path) -> None:
+    role = make_role(root, SPECS, DEFAULTS)
+    assert role_docs.main(["--check"], root) == 1
     assert not (role / "README.md").exists()
-    assert role_docs.main([], tmp_path) == 0
-    assert role_docs.main(["--check"], tmp_path) == 0
+    assert role_docs.main([], root) == 0
+    assert role_docs.main(["--check"], root) == 0
     (role / "README.md").write_text("something else\n")
-    assert role_docs.main(["--check"], tmp_path) == 1
+    assert role_docs.main(["--check"], root) == 1
 
 
 @pytest.mark.parametrize(
@@ -110,12 +117,36 @@ def test_entry_points_that_disagree_are_named() -> None:
     assert any("absent: thing_port is required and has a default" in fault for fault in faults)
 
 
-def test_missing_parts_of_a_role_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make_role(tmp_path, {**SPECS, "lost": {"short_description": "No tasks"}}, DEFAULTS, "one")
-    (make_role(tmp_path, SPECS, DEFAULTS, "two") / "meta" / "argument_specs.yml").unlink()
-    (make_role(tmp_path, SPECS, DEFAULTS, "three") / "meta" / "argument_specs.yml").write_text("a: [")
-    assert role_docs.main([], tmp_path) == 1
+def test_missing_parts_of_a_role_are_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_role(root, {**SPECS, "lost": {"short_description": "No tasks"}}, DEFAULTS, "one")
+    (make_role(root, SPECS, DEFAULTS, "two") / "meta" / "argument_specs.yml").unlink()
+    (make_role(root, SPECS, DEFAULTS, "three") / "meta" / "argument_specs.yml").write_text("a: [")
+    assert role_docs.main([], root) == 1
     said = capsys.readouterr().err
     assert "roles/one: there are no tasks for the entry point lost" in said
     assert "roles/two: meta/argument_specs.yml is missing" in said
     assert "roles/three/meta/argument_specs.yml: while parsing" in said
+
+
+def test_the_readme_lists_what_there_is(root: Path) -> None:
+    make_role(root, SPECS, DEFAULTS)
+    modules = root / "plugins" / "modules"
+    modules.mkdir(parents=True)
+    (modules / "vnet.py").write_text('DOCUMENTATION = r"""\nmodule: vnet\nshort_description: Manage | networks\n"""\n')
+    filters = root / "plugins" / "filter"
+    filters.mkdir()
+    (filters / "odd.yml").write_text("DOCUMENTATION:\n  short_description: Find the odd\n")
+    assert role_docs.main([], root) == 0
+    text = (root / "README.md").read_text()
+    assert "| `vnet` | Manage \\| networks |" in text
+    assert "| `odd` | Find the odd |" in text
+    assert "| [`thing`](roles/thing/README.md) | Set up a thing |" in text
+    assert text.startswith("# It\n")
+    assert text.endswith("\nthe end\n")
+    (modules / "vnet.py").unlink()
+    assert role_docs.main(["--check"], root) == 1
+
+
+def test_a_readme_without_the_marks_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert role_docs.main([], tmp_path) == 1
+    assert "README.md: the marks" in capsys.readouterr().err
