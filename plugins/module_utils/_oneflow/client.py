@@ -33,6 +33,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize 
     document,
     pool,
 )
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import GROUP, USER, Objects
 
 _TAGS = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
 
@@ -92,29 +93,76 @@ class OneFlow:
             raise
         return self._document(answer, kind)
 
-    def find(self, kind: Kind, *, number: int | None = None, name: str | None = None) -> Document | None:
-        """Return the document with this id or, without an id, the only one of this name.
+    def managed(self, kind: Kind, params: Mapping[str, Any]) -> Document | None:
+        """Return the document that a module shall manage, or None when there is none.
 
-        :raises Ambiguous: several have the name; OneFlow does not keep names unique.
+        OneFlow keeps no name unique, not even for one owner. As for all objects, a name means the document of the
+        user in C(owner), otherwise the one of the connecting user; what others own is not touched by name alone.
+
+        Args:
+            params: C(id) or C(name), C(owner) and C(username) of a module.
+
+        Raises:
+            Ambiguous: several documents fit, or only such of other users.
+            InvalidInput: the name is empty.
         """
-        if number is not None:
-            return self.get(kind, number)
-        return self.only([element for element in self.all(kind) if element.name == name], kind, str(name))
-
-    def only(self, found: list[Document], kind: Kind, name: str) -> Document | None:
-        """Return the one document of a list, None for an empty one; raises Ambiguous."""
-        if len(found) > 1:
-            listed = ", ".join(f"id {one.id} (owner {one.uname}, group {one.gname})" for one in found)
-            raise Ambiguous(
-                f"{self.endpoint}: {len(found)} {kind.plural} are named {name!r}: {listed}. "
-                f"Names are not unique in OneFlow; give the id of the one that is meant, or remove the others.",
-                details={
-                    "candidates": [
-                        {"id": one.id, "name": one.name, "owner": one.uname, "group": one.gname} for one in found
-                    ]
-                },
+        if params.get("id") is not None:
+            return self.get(kind, params["id"])
+        name = params["name"]
+        if not str(name).strip():
+            raise InvalidInput(f"name is empty; give the name of the {kind.noun}.", details={"option": "name"})
+        named = [one for one in self.all(kind) if one.name == name]
+        for owner in (params.get("owner"), params["username"]):
+            owned = [one for one in named if owner is not None and str(owner) in (one.uname, str(one.uid))]
+            if len(owned) == 1:
+                return owned[0]
+            if owned:
+                raise self._ambiguous(kind, name, owned, "Give the id of the one that is meant, or remove the others.")
+        if named:
+            raise self._ambiguous(
+                kind,
+                name,
+                named,
+                f"None belongs to user {params['username']!r}. Give id or owner to work on one of these (its owner has "
+                "to permit that), or take another name.",
             )
-        return found[0] if found else None
+        return None
+
+    def selected(self, kind: Kind, params: Mapping[str, Any]) -> list[Document]:
+        """Return the documents that C(id) or C(name) pick, or all, by id."""
+        if params.get("id") is not None:
+            found = self.get(kind, params["id"])
+            return [] if found is None else [found]
+        return [one for one in self.all(kind) if params.get("name") in (None, one.name)]
+
+    def referred(self, kind: Kind, name: str, option: str) -> Document:
+        """Return the document that a name in an option means; the user's own one comes before those of others.
+
+        Raises:
+            NotFound: there is none; the message lists the names that there are.
+            Ambiguous: several fit.
+        """
+        every = self.all(kind)
+        named = [one for one in every if one.name == name]
+        fitting = [one for one in named if one.uname == self.target.username] or named
+        if len(fitting) > 1:
+            raise self._ambiguous(kind, name, fitting, f"Give the id as {option}_id.")
+        if fitting:
+            return fitting[0]
+        names = sorted({one.name for one in every})
+        raise NotFound(
+            f"{self.endpoint}: {option} names the {kind.noun} {name!r}, but user {self.target.username!r} may use none "
+            f"of that name. There are: {', '.join(names) or 'none'}.",
+            details={"endpoint": self.endpoint, "option": option, "name": name, "names": names},
+        )
+
+    def _ambiguous(self, kind: Kind, name: str, found: list[Document], advice: str) -> Ambiguous:
+        listed = ", ".join(f"id {one.id} of user {one.uname!r}" for one in found)
+        candidates = [{"id": one.id, "name": one.name, "owner": one.uname, "group": one.gname} for one in found]
+        return Ambiguous(
+            f"{self.endpoint}: the name {name!r} fits these {kind.plural}: {listed}. {advice}",
+            details={"endpoint": self.endpoint, "name": name, "candidates": candidates},
+        )
 
     def create_template(self, body: Mapping[str, Any]) -> Document:
         """Create a service template; the id is in the returned document."""
@@ -145,6 +193,21 @@ class OneFlow:
         """Perform an action. For a service template success means nothing: read it again and compare."""
         body = {"action": {"perform": perform, "params": dict(params or {})}}
         self._call("POST", f"{kind.path}/{int(number)}/action", body, what=f"{perform} {kind.noun} {number}")
+
+    def apply_common(self, kind: Kind, found: Document, changes: Mapping[str, Any], objects: Objects) -> None:
+        """Apply the differing ones of name, mode, owner and group; ownership last, as it may take the right away."""
+        if "name" in changes:
+            self.act(kind, found.id, "rename", {"name": changes["name"]})
+        if "mode" in changes:
+            # Three digits as a string: 640 would set nothing at all, "0640" would set 064.
+            self.act(kind, found.id, "chmod", {"octet": changes["mode"]})
+        group = objects.referred(GROUP, changes["group"], "group") if "group" in changes else -1
+        if "owner" in changes:
+            # Without group_id a template would go to group 0.
+            owner = objects.referred(USER, changes["owner"], "owner")
+            self.act(kind, found.id, "chown", {"owner_id": owner, "group_id": group})
+        elif "group" in changes:
+            self.act(kind, found.id, "chgrp", {"group_id": group})
 
     def scale(self, number: int, role: str, cardinality: int) -> None:
         """Ask for a new cardinality of a role of a service that is RUNNING."""

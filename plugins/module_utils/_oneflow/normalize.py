@@ -16,6 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.fact8ra.flower.plugins.module_utils._compare import scalar
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import mode_of
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import render
+
 TYPE_SERVICE = 100
 TYPE_TEMPLATE = 101
 
@@ -57,15 +61,6 @@ class Document:
     legacy: bool
 
 
-def mode_of(permissions: Mapping[str, Any]) -> str:
-    """Return ``PERMISSIONS`` ({"OWNER_U": "1", ...}) as three octal digits, as chmod's ``octet`` wants them."""
-    digits = []
-    for who in ("OWNER", "GROUP", "OTHER"):
-        bits = (str(permissions.get(f"{who}_{right}", "0")) == "1" for right in "UMA")
-        digits.append(str(sum(weight for weight, bit in zip((4, 2, 1), bits, strict=True) if bit)))
-    return "".join(digits)
-
-
 def document(data: Any) -> Document:
     """Return the document in an answer ``{"DOCUMENT": {...}}`` or in an element of a pool.
 
@@ -86,13 +81,40 @@ def document(data: Any) -> Document:
             gid=int(data.get("GID", -1)),
             uname=str(data.get("UNAME", "")),
             gname=str(data.get("GNAME", "")),
-            mode=mode_of(data["PERMISSIONS"] if isinstance(data.get("PERMISSIONS"), Mapping) else {}),
+            mode=mode_of(dict(data)),
             body=canonical_body(body if isinstance(body, Mapping) else {}),
             raw_body=dict(body) if isinstance(body, Mapping) else {},
             legacy=is_legacy(body if isinstance(body, Mapping) else {}),
         )
     except (KeyError, ValueError) as error:
         raise ValueError(f"a document without a usable ID, UID, GID or TYPE ({error})") from error
+
+
+def common_state(found: Document, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return id, name, owner, group and mode as a state for ``ensure``.
+
+    Owner and group are given in the form that the user chose, id or name.
+    """
+    return {
+        "id": found.id,
+        "name": found.name,
+        "owner": str(found.uid) if str(params.get("owner")).isdigit() else found.uname,
+        "group": str(found.gid) if str(params.get("group")).isdigit() else found.gname,
+        "mode": found.mode,
+    }
+
+
+def identity(found: Document) -> dict[str, Any]:
+    """Return what the modules return of every document."""
+    return {
+        "id": found.id,
+        "name": found.name,
+        "uid": found.uid,
+        "gid": found.gid,
+        "uname": found.uname,
+        "gname": found.gname,
+        "mode": found.mode,
+    }
 
 
 def pool(data: Any) -> list[Document]:
@@ -143,16 +165,9 @@ def legacy_body(body: Mapping[str, Any]) -> dict[str, Any]:
     for role in as_list(body.get("roles")):
         old = {role_back.get(key, key): value for key, value in role.items() if key != "type"}
         if "vm_template_contents" in old:
-            old["vm_template_contents"] = contents_text(old["vm_template_contents"])
+            old["vm_template_contents"] = render(contents(old["vm_template_contents"]))
         result["roles"].append(old)
     return result
-
-
-def scalar(value: Any) -> str:
-    """Return a value as OpenNebula's templates hold it: booleans are YES and NO, everything else its text."""
-    if isinstance(value, bool):
-        return "YES" if value else "NO"
-    return "" if value is None else str(value)
 
 
 def contents(value: Any) -> dict[str, Any]:
@@ -219,26 +234,8 @@ def _vector(text: str, position: int) -> tuple[dict[str, str], int]:
 def _unquote(value: str) -> str:
     value = value.strip()
     if len(value) >= 2 and value[0] == value[-1] == '"':
-        return re.sub(r'\\(["\\])', r"\1", value[1:-1])
+        return value[1:-1].replace('\\"', '"')
     return value
-
-
-def contents_text(value: Any) -> str:
-    """Return VM template contents in OpenNebula's template language, as 6.x takes them."""
-    lines = []
-    for key, element in contents(value).items():
-        if isinstance(element, list):
-            for vector in element:
-                pairs = vector.items() if isinstance(vector, Mapping) else ()
-                lines.append(f"{key}=[{', '.join(f'{name}={_quote(item)}' for name, item in pairs)}]")
-        else:
-            lines.append(f"{key}={_quote(element)}" if _NAME.fullmatch(key) else key)
-    return "\n".join(lines)
-
-
-def _quote(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def comparable(value: Any) -> Any:
@@ -252,9 +249,3 @@ def comparable(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
-
-
-def same(left: Any, right: Any) -> bool:
-    """Tell whether two body values mean the same; all empty values (absent, "", [], {}) do."""
-    one, other = comparable(left), comparable(right)
-    return one == other or (one in ("", [], {}) and other in ("", [], {}))

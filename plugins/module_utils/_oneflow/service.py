@@ -1,0 +1,411 @@
+# Copyright: (c) 2026, fact8ra.flower contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What the module oneflow_service does: make a service of a template, scale, recover, rename and remove it.
+
+Instantiating succeeds before anything runs, removing before anything is gone; see ``watch`` for what comes after.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import Resource, ensure
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound, Refused
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, TEMPLATE, OneFlow
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import (
+    facts,
+    node_ids,
+    service_vms,
+    state_of,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document, as_list, common_state
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states import (
+    COMING_UP,
+    DELETABLE,
+    FAILED,
+    FAILED_DOWN,
+    FAILED_UP,
+    GOING_DOWN,
+    ServiceState,
+    service_state_name,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.template import (
+    check_body,
+    check_cardinality,
+    check_vm_templates,
+    speaks_legacy,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.values import (
+    drift,
+    given_roles,
+    input_values,
+    network_values,
+    role_values,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.watch import MEND_VMS, RETRY_OR_REMOVE, Watch
+from ansible_collections.fact8ra.flower.plugins.module_utils._vms import Vm
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VNET, Objects, common_desired
+
+
+class Manager:
+    """What the module does for one set of its options.
+
+    Args:
+        params: the module's options.
+        flow: the OneFlow endpoint.
+        objects: the XML-RPC endpoint.
+        warn: takes a warning for the user.
+        clock, sleep: of the waits; given by tests.
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        flow: OneFlow,
+        objects: Objects,
+        warn: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.params = params
+        self.flow = flow
+        self.objects = objects
+        self.warn = warn
+        self.watch = Watch(flow, objects.client, params["wait_timeout"], clock=clock, sleep=sleep)
+        self.waits = bool(params["wait"])
+        self.found: Document | None = None
+        self._lingering: list[Vm] = []
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any], warn: Callable[[str], None]) -> Manager:
+        """Make a manager of the module's options; raises InvalidInput for unusable endpoints."""
+        return cls(params, OneFlow.from_params(params), Objects(Client.from_params(params)), warn)
+
+    @property
+    def label(self) -> str:
+        """The service for messages, with its endpoint."""
+        if self.found is not None:
+            return self.watch.label(self.found)
+        name = self.params.get("name")
+        return f"service {repr(name) if name is not None else self.params['id']} at {self.flow.endpoint}"
+
+    @property
+    def wanted_state(self) -> ServiceState:
+        """The state that a service is to come to."""
+        return ServiceState.HOLD if self.params.get("hold") else ServiceState.RUNNING
+
+    def ensure(self, *, check_mode: bool) -> dict[str, Any]:
+        """Bring the service to its state and return the module's result; raises OpenNebulaError."""
+        self.found = self.flow.managed(SERVICE, self.params)
+        if self.params["state"] == "absent":
+            return self._ensure_absent(check_mode)
+        return self._ensure_present(check_mode)
+
+    # absent
+
+    def _ensure_absent(self, check_mode: bool) -> dict[str, Any]:
+        if self.found is not None and state_of(self.found.body) in GOING_DOWN:
+            # A second DELETE would drop the document at once and leave the VMs running.
+            if self.waits and not check_mode:
+                self._wait_gone(self.found)
+            self.found = None
+        outcome = ensure(
+            Resource(
+                self.label,
+                self._current(),
+                None,
+                delete=lambda _current: self._remove(),
+                read=self._read if self.waits else lambda _number: None,
+            ),
+            check_mode=check_mode,
+        )
+        result = outcome.result("service")
+        result["lingering_vms"] = [{"id": vm.id, "name": vm.name, "state": vm.state_name} for vm in self._lingering]
+        return result
+
+    def _remove(self) -> None:
+        found = self.found
+        assert found is not None
+        if state_of(found.body) in DELETABLE:
+            try:
+                self.flow.delete_service(found.id)
+            except NotFound:
+                return
+            except Refused as error:
+                self._remove_after_refusal(found, error)
+        else:
+            self._recover_delete(found)
+        if self.waits:
+            self._wait_gone(found)
+
+    def _remove_after_refusal(self, found: Document, error: Refused) -> None:
+        """The service went into another state between the look and the DELETE."""
+        seen = self.flow.get(SERVICE, found.id)
+        state = None if seen is None else state_of(seen.body)
+        if seen is None or state in GOING_DOWN:
+            return
+        if state in DELETABLE:
+            raise error
+        self._recover_delete(seen)
+
+    def _recover_delete(self, found: Document) -> None:
+        """DELETE is refused while something goes on and after a failure; this works in any state."""
+        try:
+            self.watch.act(found, "recover", delete=True)
+        except NotFound:
+            return
+
+    def _wait_gone(self, found: Document) -> None:
+        self._lingering = self.watch.until_gone(found, recover=bool(self.params.get("recover")))
+        if self._lingering:
+            self.warn(
+                f"{self.watch.label(found)} is gone, but these VMs of it are not: "
+                f"{', '.join(vm.describe() for vm in self._lingering)}. Terminate them by hand."
+            )
+
+    # present
+
+    def _ensure_present(self, check_mode: bool) -> dict[str, Any]:
+        params = self.params
+        self._settle(check_mode)
+        if self.found is None and params.get("id") is not None:
+            raise NotFound(
+                f"{self.label} does not exist; a new one gets its id from OneFlow, so give its name alone.",
+                details={"id": params["id"]},
+            )
+        wanted: dict[str, Any] = dict(common_desired(params))
+        merge_template: dict[str, Any] = {}
+        template: Document | None = None
+        if self.found is None:
+            template, merge_template = self._plan()
+            roles = {role["name"]: role for role in as_list(template.body.get("roles"))}
+            if self.waits:
+                wanted["state"] = self.wanted_state.name
+        else:
+            roles = {role["name"]: role for role in as_list(self.found.body.get("roles"))}
+            self._warn_of_drift(self.found)
+            if state_of(self.found.body) in FAILED_UP or state_of(self.found.body) is ServiceState.HOLD:
+                wanted["state"] = self.wanted_state.name
+        wanted.update(self._wanted_roles(roles))
+        outcome = ensure(
+            Resource(
+                self.label,
+                self._current(),
+                wanted,
+                create=lambda: self._create(template, merge_template),
+                update=lambda _current, changes: self._update(changes),
+                read=self._read,
+                verify=None if self.waits else frozenset(wanted.keys() - {"state", "roles"}),
+            ),
+            check_mode=check_mode,
+        )
+        return outcome.result("service", lambda state: self._facts(state, predicted=check_mode))
+
+    def _settle(self, check_mode: bool) -> None:
+        """Come to a state from which one can go on, or say why not; an interrupted run is continued by waiting."""
+        found = self.found
+        if found is None:
+            return
+        state = state_of(found.body)
+        may_wait = self.waits and not check_mode
+        if state in GOING_DOWN:
+            if not self.waits:
+                raise Refused(
+                    f"{self.label} is {service_state_name(found.body.get('state'))}; a new one can be made when it is "
+                    "gone. Set wait to true, or run again later.",
+                    code="busy",
+                    details={"state": service_state_name(found.body.get("state"))},
+                )
+            if may_wait:
+                self._wait_gone(found)
+            self.found = None
+        elif state in COMING_UP:
+            if may_wait:
+                self.found = self.watch.until_up(found, self.wanted_state)
+        elif state in FAILED_DOWN:
+            raise self.watch.failed(found, "failed while it was removed", "remove it with state: absent, and run again")
+        elif state in FAILED_UP and not self.params.get("recover"):
+            raise self.watch.failed(found, "has failed", RETRY_OR_REMOVE)
+        elif state is ServiceState.WARNING:
+            raise self.watch.failed(found, "has VMs that do not run", MEND_VMS, code="service_warning")
+        elif state is ServiceState.HOLD and self.params.get("hold") is None:
+            raise Refused(
+                f"{self.label} is in HOLD; hold: false releases it, hold: true leaves it so.",
+                code="service_on_hold",
+                details={"state": "HOLD"},
+            )
+        elif state is ServiceState.RUNNING and self.params.get("hold"):
+            self.warn(
+                f"{self.label} is RUNNING and cannot be put on hold any more; hold only counts for a new service."
+            )
+        elif state is None:
+            raise Refused(
+                f"{self.label} is in state {found.body.get('state')!r}, which this release does not know.",
+                details={"state": found.body.get("state")},
+            )
+
+    def _plan(self) -> tuple[Document, dict[str, Any]]:
+        """Return the service template and what to merge into it; raises for all that would fail, or hang, later."""
+        params = self.params
+        template = self._template()
+        where = f"service template {template.name!r} (id {template.id}) at {self.flow.endpoint}"
+        body = template.body
+        roles = role_values(as_list(body.get("roles")), params.get("roles") or [], where)
+        by_name = {role["name"]: role for role in roles}
+        check_body({**body, "roles": [{**role, **by_name[role["name"]]} for role in as_list(body.get("roles"))]}, where)
+        merge_template: dict[str, Any] = {"name": params["name"]}
+        inputs = input_values(body.get("user_inputs") or {}, params.get("user_inputs") or {}, where)
+        if inputs:
+            merge_template["user_inputs_values"] = inputs
+        networks = network_values(body.get("networks") or {}, params.get("networks") or [], self._network_id, where)
+        if networks:
+            merge_template["networks_values"] = networks
+        if any(len(role) > 1 for role in roles):
+            merge_template["roles"] = roles
+        if params.get("hold"):
+            merge_template["on_hold"] = True
+        check_vm_templates(body, self.objects, where)
+        return template, merge_template
+
+    def _template(self) -> Document:
+        params = self.params
+        if params.get("template_id") is not None:
+            template = self.flow.get(TEMPLATE, params["template_id"])
+            if template is None:
+                raise NotFound(
+                    f"{self.flow.endpoint}: there is no service template with id {params['template_id']} "
+                    "(template_id).",
+                    details={"option": "template_id", "id": params["template_id"]},
+                )
+            return template
+        if params.get("template") is None:
+            raise InvalidInput(
+                f"{self.label} does not exist; to make it, give template or template_id.",
+                details={"option": "template"},
+            )
+        return self.flow.referred(TEMPLATE, params["template"], "template")
+
+    def _network_id(self, reference: str, option: str) -> int:
+        return self.objects.referred(VNET, reference, option)
+
+    def _wanted_roles(self, roles: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        options = given_roles(list(roles.values()), self.params.get("roles") or [], self.label)
+        wanted: dict[str, Any] = {}
+        for name, option in options.items():
+            if option.get("cardinality") is not None:
+                check_cardinality(roles[name], option["cardinality"], self.label)
+                wanted[name] = {"cardinality": option["cardinality"]}
+        return {"roles": wanted} if wanted else {}
+
+    def _warn_of_drift(self, found: Document) -> None:
+        try:
+            sentences = drift(found.body, self.params, self._network_id)
+        except NotFound as error:
+            sentences = [error.message.rstrip(".")]
+        if sentences:
+            self.warn(
+                f"{self.label} differs from what is asked in what OneFlow cannot change on a living service: "
+                f"{'; '.join(sentences)}. Remove the service and run again to change that."
+            )
+
+    def _create(self, template: Document | None, merge_template: Mapping[str, Any]) -> int:
+        assert template is not None
+        sent = dict(merge_template)
+        if speaks_legacy(self.objects.client):
+            sent = _legacy_merge(sent)
+        try:
+            made = self.flow.instantiate(template.id, sent)
+        except Refused as error:
+            raise self._not_instantiated(error) from None
+        self.found = made
+        if self.waits:
+            self.watch.until_up(made, self.wanted_state)
+        return made.id
+
+    def _not_instantiated(self, error: Refused) -> Refused:
+        """Name the dead document that a failed instantiation may leave in PENDING."""
+        left = [
+            one.id
+            for one in self.flow.all(SERVICE)
+            if one.name == self.params["name"] and state_of(one.body) is ServiceState.PENDING
+        ]
+        advice = "".join(f" OneFlow left service {one} in PENDING behind; remove it by its id." for one in left)
+        return Refused(f"{error.message}.{advice}", code=error.code, details={**error.details, "left": left})
+
+    def _update(self, changes: Mapping[str, Any]) -> None:
+        found = self.found
+        assert found is not None
+        if "state" in changes:
+            self._bring_up(found)
+        if "roles" in changes:
+            self._scale(found, {name: role["cardinality"] for name, role in changes["roles"].items()})
+        self.flow.apply_common(SERVICE, found, changes, self.objects)
+
+    def _bring_up(self, found: Document) -> None:
+        self.watch.act(found, "release" if state_of(found.body) is ServiceState.HOLD else "recover")
+        if self.waits:
+            self.watch.until_up(found, self.wanted_state)
+
+    def _scale(self, found: Document, cardinalities: Mapping[str, int]) -> None:
+        """Scale role by role; each one puts the whole service into SCALING and COOLDOWN."""
+        state = state_of(found.body)
+        if not self.waits and (len(cardinalities) > 1 or state in COMING_UP or state in FAILED):
+            raise Refused(
+                f"{self.label} is {service_state_name(found.body.get('state'))} and has to be scaled for "
+                f"{', '.join(cardinalities)}; it takes one role at a time, and only while it is RUNNING. "
+                "Set wait to true.",
+                code="busy",
+                details={"roles": dict(cardinalities)},
+            )
+        for role, cardinality in cardinalities.items():
+            self.flow.scale(found.id, role, cardinality)
+            if self.waits:
+                self.watch.until_up(found, self.wanted_state)
+
+    # state and facts
+
+    def _current(self) -> dict[str, Any] | None:
+        if self.found is None:
+            return None
+        body = self.found.body
+        return {
+            **common_state(self.found, self.params),
+            "state": service_state_name(body.get("state")),
+            "roles": {
+                str(role.get("name")): {"cardinality": int(role.get("cardinality") or 0)}
+                for role in as_list(body.get("roles"))
+            },
+        }
+
+    def _read(self, number: int) -> dict[str, Any] | None:
+        self.found = self.flow.get(SERVICE, number)
+        return self._current()
+
+    def _facts(self, state: Mapping[str, Any], *, predicted: bool) -> dict[str, Any]:
+        if self.found is None:
+            roles = [{"name": name, **role} for name, role in (state.get("roles") or {}).items()]
+            return {**{key: state[key] for key in ("name", "mode", "state") if key in state}, "roles": roles}
+        result = facts(self.found, service_vms(self.objects.client, node_ids(self.found.body)))
+        if predicted:
+            result.update(name=state["name"], mode=state["mode"], state=state["state"])
+            for role in result["roles"]:
+                role["cardinality"] = state["roles"][role["name"]]["cardinality"]
+        return result
+
+
+def _legacy_merge(merge_template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a merge template in the words of OpenNebula 6."""
+
+    def renamed(part: Mapping[str, Any]) -> dict[str, Any]:
+        return {("custom_attrs_values" if key == "user_inputs_values" else key): item for key, item in part.items()}
+
+    result = renamed(merge_template)
+    if "roles" in result:
+        result["roles"] = [renamed(role) for role in result["roles"]]
+    return result
