@@ -52,6 +52,12 @@ options:
       size:
         description: Number of addresses from O(rules[].ip) on.
         type: int
+      cidrs:
+        description:
+          - Networks of the peers, such as V(10.8.0.0/24). A rule is made for each of them.
+          - V(0.0.0.0/0) stands for all peers.
+        type: list
+        elements: str
       network:
         description: Virtual network of the peers, by name or id.
         type: str
@@ -176,6 +182,7 @@ RULE: Mapping[str, Mapping[str, Any]] = {
     "range": {"type": "str"},
     "ip": {"type": "str"},
     "size": {"type": "int"},
+    "cidrs": {"type": "list", "elements": "str"},
     "network": {"type": "str"},
     "network_id": {"type": "int"},
     "icmp_type": {"type": "int"},
@@ -193,7 +200,7 @@ SPEC = CONNECTION.merge(
                 "type": "list",
                 "elements": "dict",
                 "options": RULE,
-                "mutually_exclusive": [("network", "network_id", "ip")],
+                "mutually_exclusive": [("network", "network_id", "ip", "cidrs")],
                 "required_together": [("ip", "size")],
             },
             "attributes": {"type": "dict"},

@@ -2,6 +2,7 @@
 # Copyright: (c) 2026, fact8ra.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Check what an OpenNebula site offers against what a federation asks of it; see DOCUMENTATION."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ description:
   - Never changes anything.
 extends_documentation_fragment:
   - fact8ra.flower._attributes
-  - fact8ra.flower._attributes.action_group
+  - fact8ra.flower._attributes.actiongroup_opennebula
   - fact8ra.flower._attributes.info_module
   - fact8ra.flower._opennebula
 options:

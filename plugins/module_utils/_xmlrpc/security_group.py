@@ -109,7 +109,7 @@ class ManagedSecurityGroup(Managed):
         self._template = from_options(self.params, OPTIONS, RESERVED)
         self._rules: list[Rule] | None = None
         if self.params["rules"] is not None:
-            self._rules = in_order([self._rule(each) for each in self.params["rules"]])
+            self._rules = in_order([self._rule(rule) for each in self.params["rules"] for rule in _for_each_cidr(each)])
 
     def _rule(self, given: Mapping[str, Any]) -> Rule:
         rule = dict(given)
@@ -157,6 +157,27 @@ class ManagedSecurityGroup(Managed):
             # the second parameter: only the virtual machines that are outdated or in error
             self.client.call("secgroup.commit", current["id"], True, what=f"commit {named(self.kind, raw)}")
         self.apply_common(raw, changes)
+
+
+def _for_each_cidr(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one rule for each network in C(cidrs), in the form that OpenNebula has for it: first address and size."""
+    rule = {name: value for name, value in given.items() if name != "cidrs"}
+    if given.get("cidrs") is None:
+        return [rule]
+    rules = []
+    for cidr in given["cidrs"]:
+        try:
+            network = ipaddress.ip_network(cidr)
+        except ValueError as error:
+            raise InvalidInput(
+                f"The rule {_given(given)} has a network that cannot be read: {error}; write it like 10.8.0.0/24.",
+                details={"option": "rules"},
+            ) from None
+        # a rule without a peer admits all of them, which OpenNebula cannot say with a size
+        everyone = network.prefixlen == 0
+        peer = {} if everyone else {"ip": str(network.network_address), "size": network.num_addresses}
+        rules.append({**rule, **peer})
+    return rules
 
 
 def _given(rule: Mapping[str, Any]) -> dict[str, Any]:
