@@ -102,7 +102,7 @@ def http_server(respond: Responder, certificate: Certificate | None = None) -> I
 
         do_GET = do_POST = do_PUT = do_DELETE = _answer
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *_args: Any) -> None:
             """Say nothing."""
 
     class Quiet(http.server.ThreadingHTTPServer):
