@@ -163,6 +163,31 @@ def default_faults(role: str, specs: dict[str, Any], defaults: dict[str, Any]) -
     return faults
 
 
+def with_templated_defaults(specs: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The specs, completed by the defaults that they cannot hold.
+
+    Documentation tools want a default to be of the option's type, so the template of a number or a boolean stands in
+    ``defaults/main.yml`` alone.
+    """
+    return {
+        entry: {
+            **spec,
+            "options": {
+                name: {**option, "default": defaults[name]} if is_templated(option, defaults.get(name)) else option
+                for name, option in spec.get("options", {}).items()
+            },
+        }
+        for entry, spec in specs.items()
+    }
+
+
+def is_templated(option: dict[str, Any], default: Any) -> bool:
+    """Whether this is the default of an option whose spec cannot hold it."""
+    return (
+        isinstance(default, str) and "{{" in default and option.get("type", "str") != "str" and "default" not in option
+    )
+
+
 def process(directory: pathlib.Path, check: bool) -> list[str]:
     """Write (or check) one role; return what is wrong."""
     role = directory.name
@@ -182,6 +207,9 @@ def process(directory: pathlib.Path, check: bool) -> list[str]:
     ]
     if faults:
         return faults
+    path = directory / "defaults" / "main.yml"
+    defaults = load(path) if path.is_file() else {}
+    specs = with_templated_defaults(specs, defaults)
     target = directory / "README.md"
     wanted = readme(role, specs)
     found = target.read_text(encoding="utf-8") if target.is_file() else ""
@@ -190,8 +218,7 @@ def process(directory: pathlib.Path, check: bool) -> list[str]:
             faults.append(f"roles/{role}: README.md is not what `make docs` would write")
         else:
             target.write_text(wanted, encoding="utf-8")
-    defaults = directory / "defaults" / "main.yml"
-    return faults + default_faults(role, specs, load(defaults) if defaults.is_file() else {})
+    return faults + default_faults(role, specs, defaults)
 
 
 def listing(title: str, entries: list[tuple[str, str]]) -> list[str]:

@@ -30,8 +30,8 @@ WITH_COMMENTS = {".py", ".sh", ".yml", ".yaml", ".toml", ".j2", ".cfg"}
 LICENCES = (
     ("plugins/module_utils/", "BSD-2-Clause"),
     ("plugins/", "GPL-3.0-or-later"),
-    ("", "Apache-2.0"),
 )
+OTHER_LICENCE = "Apache-2.0"
 # Written by a tool, which would drop the line again.
 WITHOUT_LICENCE = re.compile(r"changelogs/(changelog\.yaml|fragments/)")
 SHELL_FENCE = re.compile(
@@ -75,11 +75,16 @@ def read(path: pathlib.Path) -> str:
         return ""
 
 
+def licence_of(name: str) -> str:
+    """The licence that the file with this name has to have."""
+    return next((licence for prefix, licence in LICENCES if name.startswith(prefix)), OTHER_LICENCE)
+
+
 def licence_faults(name: str, body: str) -> Iterator[str]:
     """The licence line of a file, in its first lines."""
     if pathlib.PurePath(name).suffix not in WITH_COMMENTS or not body.strip() or WITHOUT_LICENCE.match(name):
         return
-    wanted = next(licence for prefix, licence in LICENCES if name.startswith(prefix))
+    wanted = licence_of(name)
     found = re.search(LICENCE_TAG + r" *(\S+)", "\n".join(body.splitlines()[:12]))
     if not found:
         yield f"{name}: no line {LICENCE_TAG} {wanted} in its first lines"

@@ -107,6 +107,15 @@ def test_defaults_that_differ_are_named(tmp_path: Path, defaults: dict[str, obje
     assert fault in faults[0]
 
 
+def test_a_templated_number_stands_in_the_defaults_alone_and_is_shown(root: Path) -> None:
+    specs = {
+        "main": {"short_description": "Set up", "options": {"thing_port": {"type": "int", "description": "Port."}}}
+    }
+    role = make_role(root, specs, {"thing_port": "{{ other_port | default(1) }}"})
+    assert role_docs.main([], root) == 0
+    assert "| `thing_port` | int | `{{ other_port \\| default(1) }}` | Port. |" in (role / "README.md").read_text()
+
+
 def test_entry_points_that_disagree_are_named() -> None:
     specs = {
         "main": {"options": {"thing_port": {"default": 1}}},
