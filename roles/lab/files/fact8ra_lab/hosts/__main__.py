@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Command line of the lab's hosts: `python3 -m fact8ra_lab.hosts base|network|machine|wan|process ...`.
+"""Command line of the lab's hosts: `python3 -m fact8ra_lab.hosts base|cache|network|machine|wan|standin|down ...`.
 
 Prints one JSON object; what went wrong goes to the standard error, without a traceback, with exit status 1.
 """
@@ -11,12 +11,14 @@ import argparse
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from . import base, network, wan
-from ._system import LabError, Paths, locked
-from .machines import Machines, Spec, ssh_answers
+from . import base, network, wan, wheelhouse
+from ._system import LabError, Paths, locked, remove_tree
+from .machines import Machines, Spec, remove_orphans, ssh_answers
+from .standins import Cloud, StandIns
 
 SSH_SECONDS = 30
 
@@ -24,10 +26,48 @@ SSH_SECONDS = 30
 def _base(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
     if options.action == "purge":
         return {"changed": base.purge(paths)}
-    recipe = base.recipe_from(options.suite, options.mirror, options.package)
-    if options.action == "status":
-        return {**base.ensure(paths, recipe, check=True).as_dict(), "digest": recipe.digest}
-    return {**base.ensure(paths, recipe, check=options.check).as_dict(), "digest": recipe.digest}
+    return base.ensure(paths, _recipe(options), check=options.check or options.action == "status").as_dict()
+
+
+def _recipe(options: argparse.Namespace) -> base.Recipe:
+    return base.Recipe(mirror=options.mirror) if options.mirror else base.Recipe()
+
+
+def _cache(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
+    """Fill base system and wheelhouse side by side: one needs the processor, the other the network."""
+    pip = options.pip.split()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        built = pool.submit(base.ensure, paths, _recipe(options), check=options.check)
+        filled = pool.submit(wheelhouse.ensure, paths, options.requirement, pip, check=options.check)
+        parts = {"base": built.result().as_dict(), "wheelhouse": filled.result().as_dict()}
+    return {"changed": any(part["changed"] for part in parts.values()), **parts}
+
+
+def _standin(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
+    standins = StandIns(paths)
+    if options.action == "down":
+        return {"changed": standins.down(check=options.check)}
+    wanted = [network.Site.parse(text) for text in options.site] or list(network.DEFAULT_SITES)
+    cloud = Cloud(options.tenant, options.image, options.image_size, options.cpus, options.memory)
+    return standins.up(wanted, cloud, check=options.check)
+
+
+def _down(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
+    """Take down all there is of the lab on this computer, whole or not."""
+    changed = StandIns(paths).down(check=options.check)
+    for state in (paths.state, paths.state / "molecule"):
+        machines = Machines(Paths(state, paths.cache))
+        names = machines.names()
+        changed |= bool(names)
+        if not options.check:
+            with ThreadPoolExecutor(max_workers=8) as pool:
+                list(pool.map(machines.destroy, names))
+    if not options.check:
+        changed |= remove_orphans()
+    changed |= network.down(check=options.check)
+    for path in [paths.state, *([paths.cache] if options.purge_cache else [])]:
+        changed |= path.exists() if options.check else remove_tree(path)
+    return {"changed": changed}
 
 
 def _network(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
@@ -35,13 +75,11 @@ def _network(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
         wanted = [network.Site.parse(text) for text in options.site] or list(network.DEFAULT_SITES)
         return {"changed": network.up(wanted, check=options.check)}
     if options.action == "down":
-        if options.unused:
-            used = {machine["site"] for machine in Machines(paths).list()}
-            with locked():
-                names = [name for name in options.site if name not in used]
-        else:
-            names = options.site
-        return {"changed": network.down(names or None if not options.unused else names, check=options.check)}
+
+        def in_use() -> set[str]:
+            return {machine["site"] for machine in Machines(paths).list()} if options.unused else set()
+
+        return {"changed": network.down(options.site or None, in_use=in_use, check=options.check)}
     return network.status()
 
 
@@ -50,10 +88,11 @@ def _machine(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
     if options.action == "list":
         return {"machines": machines.list(options.site)}
     if options.action == "down":
-        return {"changed": sum(machines.destroy(name) for name in options.name) > 0}
+        names = sorted(machines.names()) if options.all else [options.prefix + name for name in options.name]
+        return {"changed": sum(machines.destroy(name) for name in names) > 0}
     if options.action == "stop":
         for name in options.name:
-            machines.shutdown(name, hard=options.hard)
+            machines.shutdown(options.prefix + name, hard=options.hard)
         return {"changed": True}
     return _machine_up(options, paths, machines)
 
@@ -63,29 +102,38 @@ def _machine_up(options: argparse.Namespace, paths: Paths, machines: Machines) -
     keys = options.ssh_key.read_text() if options.ssh_key else ""
     if "PRIVATE KEY" in keys:
         raise LabError(f"{options.ssh_key} is a private key; --ssh-key takes the public one (.pub)")
-    rootfs = base.ensure(paths, base.recipe_from(base.Recipe.suite, base.Recipe.mirror, ())).rootfs
+    if options.address and len(options.name) > 1:
+        raise LabError(f"--address {options.address} is for one host; leave it out for {len(options.name)} hosts")
+    rootfs = base.ensure(paths, base.Recipe()).rootfs
     name, _, index = options.site.partition(":")
-    if index:
-        network.up([network.Site.parse(options.site)])
-    site = network.find(name)
-    nic = machines.reserve(options.name, site, options.address, rootfs)
-    context = {"SET_HOSTNAME": options.hostname or options.name, "SSH_PUBLIC_KEY": keys}
-    try:
-        machines.boot(Spec(options.name, site.name, (nic,), options.memory), context, rootfs)
-        while not options.no_wait and not ssh_answers(nic.address):
-            if time.monotonic() - started > SSH_SECONDS + 60 or not machines.alive(options.name):
-                raise LabError(f"host {options.name} does not answer SSH at {nic.address}; see its console.log")
+    made: list[str] = []
+
+    def boot(hostname: str, spec: Spec) -> dict[str, Any]:
+        machines.boot(spec, {"SET_HOSTNAME": hostname, "SSH_PUBLIC_KEY": keys}, rootfs)
+        address = spec.nics[0].address
+        while not options.no_wait and not ssh_answers(address):
+            if time.monotonic() - started > SSH_SECONDS or not machines.alive(spec.name):
+                raise LabError(f"host {spec.name} does not answer SSH at {address}; see its console.log")
             time.sleep(0.05)
+        return {"name": spec.name, "hostname": hostname, "site": spec.site, "address": address}
+
+    try:
+        specs = {}
+        with locked():  # a site that somebody takes down when unused counts as used from here on
+            if index:
+                network.up([network.Site.parse(options.site)])
+            site = network.find(name)
+            for hostname in options.name:
+                nic = machines.reserve(options.prefix + hostname, site, options.address, rootfs)
+                made.append(options.prefix + hostname)
+                specs[hostname] = Spec(options.prefix + hostname, site.name, (nic,), options.memory)
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            booted = list(pool.map(boot, specs, specs.values()))
     except LabError:
-        machines.destroy(options.name)
+        for one in made:
+            machines.destroy(one)
         raise
-    return {
-        "changed": True,
-        "name": options.name,
-        "site": site.name,
-        "address": nic.address,
-        "seconds": round(time.monotonic() - started, 2),
-    }
+    return {"changed": True, "machines": booted, "seconds": round(time.monotonic() - started, 2)}
 
 
 def _wan(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
@@ -111,10 +159,29 @@ def _parser() -> argparse.ArgumentParser:
 
     part = parts.add_parser("base", help="the base system, built once")
     part.add_argument("action", choices=["build", "status", "purge"])
-    part.add_argument("--suite", default=base.Recipe.suite)
-    part.add_argument("--mirror", default=base.Recipe.mirror)
-    part.add_argument("--package", action="append", default=[], help="a further Debian package")
+    part.add_argument("--mirror", help="Debian mirror")
     part.set_defaults(handler=_base)
+
+    part = parts.add_parser("cache", help="base system and wheelhouse, made once")
+    part.add_argument("action", choices=["fill"])
+    part.add_argument("--mirror", help="Debian mirror")
+    part.add_argument("--requirement", action="append", required=True, help="a pinned requirement of the wheelhouse")
+    part.add_argument("--pip", default=f"{sys.executable} -m pip", help="command (default: %(default)s)")
+    part.set_defaults(handler=_cache)
+
+    part = parts.add_parser("standin", help="the stand-in OpenNebula of each site")
+    part.add_argument("action", choices=["up", "down"])
+    part.add_argument("--site", action="append", default=[], help="NAME:NUMBER")
+    part.add_argument("--tenant", default=Cloud.tenant, help="user and group")
+    part.add_argument("--image", default=Cloud.image)
+    part.add_argument("--image-size", type=int, default=Cloud.image_mb, help="MB")
+    part.add_argument("--cpus", type=int, default=Cloud.cpus, help="of the one host of a site")
+    part.add_argument("--memory", type=int, default=Cloud.memory_mb, help="MB of the one host of a site")
+    part.set_defaults(handler=_standin)
+
+    part = parts.add_parser("down", help="everything: stand-ins, machines, networks, state")
+    part.add_argument("--purge-cache", action="store_true", help="base system and wheelhouse too")
+    part.set_defaults(handler=_down)
 
     part = parts.add_parser("network", help="the sites' networks")
     part.add_argument("action", choices=["up", "down", "status"])
@@ -125,17 +192,20 @@ def _parser() -> argparse.ArgumentParser:
     part = parts.add_parser("machine", help="hosts without OpenNebula")
     actions = part.add_subparsers(dest="action", required=True)
     action = actions.add_parser("up")
-    action.add_argument("name")
+    action.add_argument("name", nargs="+", help="also the host name")
+    action.add_argument("--prefix", default="", help="put before the names to tell machines of one name apart")
     action.add_argument("--site", required=True, help="NAME of a site that is up, or NAME:NUMBER to bring it up")
     action.add_argument("--address", help="IPv4 address on the site (default: the first that is free)")
     action.add_argument("--ssh-key", type=Path, help="file of public keys for root")
-    action.add_argument("--hostname", help="default: the name")
     action.add_argument("--memory", type=int, default=0, help="MB; 0 = no limit")
     action.add_argument("--no-wait", action="store_true", help="do not wait for SSH")
     action = actions.add_parser("down")
-    action.add_argument("name", nargs="+")
+    action.add_argument("name", nargs="*")
+    action.add_argument("--prefix", default="")
+    action.add_argument("--all", action="store_true", help="every machine of the state directory")
     action = actions.add_parser("stop")
     action.add_argument("name", nargs="+")
+    action.add_argument("--prefix", default="")
     action.add_argument("--hard", action="store_true")
     action = actions.add_parser("list")
     action.add_argument("--site")

@@ -10,7 +10,9 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,13 +81,28 @@ def require(*tools: str) -> None:
         raise LabError(f"missing on this computer: {', '.join(missing)}; role lab installs them, see lab_packages")
 
 
+_guards: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
+_held: set[Path] = set()
+
+
 @contextlib.contextmanager
 def locked(path: Path = LOCK_FILE) -> Iterator[None]:
-    """Hold an exclusive lock of the whole computer; it ends with the process, so nothing can be left locked."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    """Hold an exclusive lock of the whole computer; it ends with the process, so nothing can be left locked.
+
+    May be entered again by the thread that holds it.
+    """
+    with _guards[path]:
+        if path in _held:
+            yield
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            _held.add(path)
+            try:
+                yield
+            finally:
+                _held.remove(path)
 
 
 def write_file(path: Path, text: str, mode: int = 0o644) -> bool:

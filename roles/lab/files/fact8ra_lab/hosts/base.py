@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,10 +95,10 @@ def _guest_digest() -> str:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the base is made of; a change of any part makes another base."""
+    """What the base is made of; a change of any part but the mirror makes another base."""
 
     suite: str = "bookworm"
-    mirror: str = "http://deb.debian.org/debian"
+    mirror: str = field(default="http://deb.debian.org/debian", compare=False)
     packages: tuple[str, ...] = PACKAGES
     files: str = field(default_factory=_guest_digest)
     units: str = json.dumps([ENABLED, DISABLED, MASKED])
@@ -107,7 +107,8 @@ class Recipe:
     @property
     def digest(self) -> str:
         """The name of the base: 16 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        parts = {key: value for key, value in asdict(self).items() if key != "mirror"}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,12 @@ def _link(link: Path, destination: str) -> None:
     link.symlink_to(destination)
 
 
-def recipe_from(suite: str, mirror: str, extra_packages: Sequence[str]) -> Recipe:
-    """Return the recipe with further packages, in an order that does not change its hash."""
-    return Recipe(suite=suite, mirror=mirror, packages=tuple(sorted({*PACKAGES, *extra_packages})))
+def current(paths: Paths) -> Path:
+    """Return the root directory of the base that is built.
+
+    Raises LabError when it is not; building takes far longer than the start of a host may.
+    """
+    base = ensure(paths, Recipe(), check=True)
+    if base.changed:
+        raise LabError(f"the base system {base.rootfs} is not built; start the lab (role lab), or `base build`")
+    return base.rootfs

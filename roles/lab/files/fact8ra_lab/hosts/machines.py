@@ -235,6 +235,20 @@ class Machines:
             raise LabError(f"host {name} did not start: {logs}")
 
 
+def remove_orphans() -> bool:
+    """Kill every host of this computer whose directory is gone; returns whether there was one."""
+    parent = cgroup_root() / CGROUP_PARENT
+    if not parent.is_dir():
+        return False
+    remove_cgroup(parent)
+    memory = memory_cgroup_root()
+    if memory is not None and (memory / CGROUP_PARENT).is_dir():
+        for directory in sorted((memory / CGROUP_PARENT).rglob("*/"), reverse=True):
+            directory.rmdir()
+        (memory / CGROUP_PARENT).rmdir()
+    return True
+
+
 def run_detached(command: Sequence[str], log: int, keep: int, environment: Mapping[str, str]) -> None:
     """Start a command in new mount and network namespaces, reparented so that no caller has to reap it."""
     # Slave: what is unmounted outside, such as a site's namespace, is not held here.

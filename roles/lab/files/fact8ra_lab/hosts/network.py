@@ -23,7 +23,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
@@ -179,15 +179,15 @@ def up(wanted: Sequence[Site], *, check: bool = False) -> bool:
         return wan.apply([site.name for site in sites()]) or changed
 
 
-def down(names: Sequence[str] | None = None, *, check: bool = False) -> bool:
+def down(names: Sequence[str] | None = None, *, in_use: Callable[[], set[str]] = set, check: bool = False) -> bool:
     """Take networks down (all without `names`) with every process inside; the router goes with the last one.
 
-    Returns whether there was anything.
+    Sites that `in_use` returns stay; it is asked under the lock. Returns whether there was anything to take down.
     """
     with locked():
         present = {site.name for site in sites()}
         present |= {path.name.removeprefix("f8-") for path in NETNS_DIR.glob("f8-*")} - {"wan"}
-        chosen = present if names is None else present & set(names)
+        chosen = (present if names is None else present & set(names)) - in_use()
         last = present == chosen
         router = (NETNS_DIR / WAN_NETNS).exists()
         if check:

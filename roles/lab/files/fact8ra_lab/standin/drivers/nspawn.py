@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The driver that boots each VM as a Debian host of the lab, with systemd, SSH and its context. Needs root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fact8ra_lab.hosts import base, machines
+from fact8ra_lab.hosts._system import LabError, Paths
+
+from . import DriverError, Machine
+
+
+class NspawnDriver:
+    """VMs of one site; VM 7 of site alpha is the lab host `alpha-7`."""
+
+    def __init__(self, site: str, paths: Paths) -> None:
+        self._site = site
+        self._paths = paths
+        self._machines = machines.Machines(paths)
+
+    def boot(self, machine: Machine) -> None:
+        nics = tuple(
+            machines.Nic(nic.bridge, nic.mac, nic.address, nic.prefix, nic.gateway or None, nic.dns or None)
+            for nic in machine.nics
+        )
+        context = {"VMID": str(machine.vm_id), "NAME": machine.name, **machine.context}
+        try:
+            spec = machines.Spec(self._name(machine), self._site, nics, machine.memory_mb)
+            self._machines.boot(spec, context, base.current(self._paths))
+        except LabError as error:
+            raise DriverError(str(error)) from error
+
+    def shutdown(self, machine: Machine, hard: bool) -> None:
+        try:
+            self._machines.shutdown(self._name(machine), hard=hard)
+        except LabError as error:
+            raise DriverError(str(error)) from error
+
+    def destroy(self, machine: Machine) -> None:
+        try:
+            self._machines.destroy(self._name(machine))
+        except LabError as error:
+            raise DriverError(str(error)) from error
+
+    def alive(self, machine: Machine) -> bool:
+        return self._machines.alive(self._name(machine))
+
+    def _name(self, machine: Machine) -> str:
+        return f"{self._site}-{machine.vm_id}"
+
+
+def create(options: dict[str, Any]) -> NspawnDriver:
+    """The driver; options: `site` (its name), `state` and `cache` (directories of the lab)."""
+    try:
+        return NspawnDriver(options["site"], Paths(Path(options["state"]), Path(options["cache"])))
+    except KeyError as error:
+        raise DriverError(f"driver nspawn needs the option {error}; it has site, state and cache") from error
