@@ -15,7 +15,7 @@ remains() {
     ps -eo pid=,args= | awk '/[f]act8ra_lab|[f]act8ra-lab\// {print "process " $0}'
     awk -v state="$state" '$5 ~ "^" state {print "mount " $5}' /proc/self/mountinfo
     find /run/netns -mindepth 1 -maxdepth 1 -name 'f8-*' -printf 'network namespace %f\n' 2>/dev/null || true
-    ip -brief link 2>/dev/null | awk '$1 ~ /^(f8-|br-site)/ {print "network interface " $1}'
+    ip -brief link 2>/dev/null | awk '$1 ~ /^(f8|br-site)/ {print "network interface " $1}'
     ip route 2>/dev/null | awk '/^10\.71\./ {print "route " $0}'
 }
 
