@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, MetricRecordValues, RecordDict
 from flwr.clientapp import ClientApp
 
 from digits import data, model
@@ -21,7 +21,9 @@ def node_name(context: Context) -> str:
     """
     name = context.node_config.get("name")
     if not isinstance(name, str) or not name:
-        raise data.DataError('the node configuration has no name; start the SuperNode with --node-config \'name="..."\'')
+        raise data.DataError(
+            "the node configuration has no name; start the SuperNode with --node-config 'name=\"...\"'"
+        )
     return name
 
 
@@ -49,7 +51,8 @@ def train(message: Message, context: Context) -> Message:
         model.generator(settings.seed, server_round, name),
     )
     loss, _ = model.evaluate(weights, features, labels)
-    metrics = {"num-examples": len(labels), "train-loss": loss, "train-seconds": time.monotonic() - began}
+    metrics: dict[str, MetricRecordValues] = {"num-examples": len(labels), "train-loss": loss}
+    metrics["train-seconds"] = time.monotonic() - began
     content = RecordDict(
         {
             "arrays": ArrayRecord(list(weights)),

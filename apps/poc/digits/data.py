@@ -38,9 +38,10 @@ def load(path: Path) -> tuple[Floats, Labels]:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
+            for name in ("images", "labels"):
+                if name not in archive:
+                    raise DataError(f"{path} has no array {name!r}; it has to hold images and labels")
             images, labels = archive["images"], archive["labels"]
-    except KeyError as error:
-        raise DataError(f"{path} has no array {error.args[0]!r}; it has to hold images and labels") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read as an .npz file: {error}") from error
     if images.ndim != 2 or images.shape[1] != PIXELS or images.dtype != np.float64:

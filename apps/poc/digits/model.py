@@ -3,8 +3,8 @@
 """The model: multinomial logistic regression on random Fourier features, in NumPy and float64.
 
 The features approximate a Gaussian kernel (Rahimi and Recht, "Random Features for Large-Scale Kernel Machines", 2007).
-Every party draws them from the seed, so only the coefficients travel. The loss is convex in them, and with features this
-rich the optima of nodes with unequal shares of the classes lie close together: plain averaging is enough.
+Every party draws them from the seed, so only the coefficients travel. The loss is convex in them, and with features
+this rich the optima of nodes with unequal shares of the classes lie close together: plain averaging is enough.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Settings:
 
         Raises ValueError naming the key, its value and what it may be.
         """
-        settings = cls(
+        return cls(
             seed=_integer(config, "seed", 0),
             random_features=_integer(config, "random-features", 1),
             kernel_gamma=_positive(config, "kernel-gamma"),
@@ -50,7 +50,6 @@ class Settings:
             batch_size=_integer(config, "batch-size", 1),
             learning_rate=_positive(config, "learning-rate"),
         )
-        return settings
 
 
 def _integer(config: Mapping[str, object], key: str, least: int) -> int:
@@ -86,7 +85,8 @@ class Features:
 
     def __call__(self, images: Floats) -> Floats:
         """Map images (n, PIXELS) to features (n, F) of mean square 1."""
-        return np.sqrt(2.0) * np.cos(images @ self.frequencies + self.phases)
+        angles: Floats = images @ self.frequencies + self.phases
+        return 2.0**0.5 * np.cos(angles)
 
 
 def initial(settings: Settings) -> list[Floats]:

@@ -123,7 +123,9 @@ def results_directory(context: Context) -> Path:
     """
     base = os.environ.get("FACT8RA_RESULTS_DIR") or str(context.run_config["results-path"])
     if not base:
-        raise data.DataError("set FACT8RA_RESULTS_DIR where the ServerApp runs, or results-path in the run's configuration")
+        raise data.DataError(
+            "set FACT8RA_RESULTS_DIR where the ServerApp runs, or results-path in the run's configuration"
+        )
     directory = Path(base) / str(context.run_id)
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,9 @@ def parser() -> argparse.ArgumentParser:
     partition.add_argument("--out", type=Path, required=True, help="directory to write to")
     partition.add_argument("--node", dest="nodes", action="append", required=True, help="name of a node; once for each")
     partition.add_argument("--seed", type=int, default=7)
-    partition.add_argument("--alpha", type=float, default=0.7, help="of the Dirichlet distribution; small: unequal shares")
+    partition.add_argument(
+        "--alpha", type=float, default=0.7, help="of the Dirichlet distribution; small: unequal shares"
+    )
     partition.add_argument("--held-out", type=float, default=0.2, help="share of the examples kept for evaluation")
     partition.add_argument("--minimum", type=int, default=50, help="examples that every node gets at least")
     partition.add_argument("--plant", metavar="NODE", help="node that gets one planted image")
@@ -32,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
     baseline = commands.add_parser("baseline", help="run the app on bare Flower on loopback")
     for command in (central, baseline):
         command.add_argument("--data", type=Path, required=True, help="directory that `partition` wrote")
-        command.add_argument("--config", action="append", default=[], metavar="KEY=VALUE", help="key of the run configuration")
+        command.add_argument(
+            "--config", action="append", default=[], metavar="KEY=VALUE", help="key of the run configuration"
+        )
         command.add_argument("--out", type=Path, help="write the result here, too")
     baseline.add_argument("--timeout", type=float, default=300.0, help="seconds that the run may take")
 

@@ -94,9 +94,8 @@ class Federation:
         self.wait("the SuperLink to answer", self.healthy)
         for name, port in zip(self.nodes, self.ports[1:], strict=True):
             config = f'name="{name}" data-path="{self.data / "nodes" / name}"'
-            self.start(
-                name, "flower-supernode", *flags, "--port", str(port), "--superlink", self.address, "--node-config", config
-            )
+            supernode = ("flower-supernode", *flags, "--port", str(port), "--superlink", self.address)
+            self.start(name, *supernode, "--node-config", config)
 
     def stop(self) -> None:
         """End every process and what it has started: politely, then by force."""
@@ -131,7 +130,7 @@ class Federation:
             return False
 
     def wait(self, what: str, check: Callable[[], bool], seconds: float = 120.0) -> None:
-        """Return once ``check`` is true; raises ToolError with the end of the logs when a process dies or time is up."""
+        """Return once ``check`` is true; raises ToolError with the ends of the logs if a process dies or time is up."""
         deadline = time.monotonic() + seconds
         while not check():
             dead = [name for name, process in self.processes.items() if process.poll() is not None]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from digits import data, model
+
 from poctools.common import TEST_FILE, TRAIN_FILE, ToolError
 
 

@@ -26,7 +26,8 @@ def configuration(overrides: Iterable[str]) -> dict[str, Any]:
 
     Raises ToolError naming an override that is no key of the app or has no value.
     """
-    config: dict[str, Any] = tomllib.loads((APP / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["flwr"]["app"]["config"]
+    project = tomllib.loads((APP / "pyproject.toml").read_text(encoding="utf-8"))
+    config: dict[str, Any] = project["tool"]["flwr"]["app"]["config"]
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator:
@@ -41,10 +42,11 @@ def configuration(overrides: Iterable[str]) -> dict[str, Any]:
 
 
 def write(path: Path, content: bytes) -> bool:
-    """Write a file (0600) whole or not at all; return whether it has changed."""
+    """Write a file (0600, new directories 0700) whole or not at all; return whether it has changed."""
     if path.is_file() and path.read_bytes() == content:
         return False
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for directory in reversed([parent for parent in path.parents if not parent.exists()]):
+        directory.mkdir(mode=0o700)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

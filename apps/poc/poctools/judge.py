@@ -43,8 +43,8 @@ def judge(
 ) -> dict[str, Any]:
     """Return ``criteria`` (list), ``passed`` (all that were tried) and ``timings`` (seconds, ratio).
 
-    ``run`` and ``repeat`` are run.json files of role run, ``manifest`` is of ``partition``, ``central`` and ``baseline``
-    are results of the tools of these names.
+    ``run`` and ``repeat`` are run.json files of role run; ``manifest`` is that of ``partition``; ``central`` and
+    ``baseline`` are results of the tools of these names.
     """
     rounds: list[Mapping[str, Any]] = list(run.get("rounds") or [])
     timing, timings = time_taken(rounds, baseline, limits)
@@ -90,7 +90,7 @@ def participation(
         id="participation",
         title="Every node trains in every round",
         wanted=f"{len(names)} nodes in {limits.rounds} rounds, no failures",
-        found="; ".join(faults) if faults else f"{len(names)} of {len(names)} in each of {len(rounds)} (examples: {shares})",
+        found="; ".join(faults) or f"{len(names)} of {len(names)} in each of {len(rounds)} (examples: {shares})",
         passed=not faults,
     )
 
@@ -112,11 +112,11 @@ def parity(rounds: Sequence[Mapping[str, Any]], central: Mapping[str, Any], limi
     last = rounds[-1]["accuracy"] if rounds else None
     # Accuracies are multiples of 1/examples: what is left of a binary fraction must not decide.
     gap = None if last is None else round(central["accuracy"] - last, 9)
-    if last is None or gap is None:
+    if gap is None:
         found = "no round was reported"
     else:
-        found = f"{last:.4f} against {central['accuracy']:.4f}: {abs(gap) * 100:.2f} points {'behind' if gap > 0 else 'ahead'}"
-        found = found if gap else f"{last:.4f} against {central['accuracy']:.4f}: the same"
+        distance = f"{abs(gap) * 100:.2f} points {'behind' if gap > 0 else 'ahead'}" if gap else "the same"
+        found = f"{last:.4f} against {central['accuracy']:.4f}: {distance}"
     return Criterion(
         id="parity",
         title="Federation costs next to no accuracy",
@@ -172,7 +172,8 @@ def time_taken(
         "ratio": round(ratio, 3),
         "same_metrics_as_bare": same,
     }
-    found = f"{ours:.1f} s against {bare:.1f} s for rounds 1 to {count}: {ratio:.2f} times; training took {training:.1f} s"
+    compared = f"{ours:.1f} s against {bare:.1f} s for rounds 1 to {count}"
+    found = f"{compared}: {ratio:.2f} times; all {len(rounds)} rounds took {training:.1f} s"
     return Criterion("time", title, wanted, found, ratio <= limits.ratio), timings
 
 

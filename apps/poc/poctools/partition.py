@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from digits.model import CLASSES, PIXELS, Floats, Labels
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from digits.model import CLASSES, PIXELS, Floats, Labels
 from poctools.common import TEST_FILE, TRAIN_FILE, ToolError, write, write_json
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
