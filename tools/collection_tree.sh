@@ -8,6 +8,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 target=build/ansible_collections/fact8ra/flower
 mkdir -p "$target"
+# Two checks may run at the same time.
+exec 9>build/.collection_tree.lock
+flock 9
 # ansible-test asks the nearest repository for its files, and the checkout's ignores build/.
 [ -d "$target/.git" ] || git init --quiet "$target"
 
