@@ -3,7 +3,8 @@
 """Stands in for the get-pip.py that ansible-test would download into each of its virtual environments.
 
 ``tools/sanity.sh`` puts it into ansible-test's cache with a link to uv beside it; ansible-test then runs it as
-``get_pip.py [options] pip==VERSION``. So everything comes from the configured package index, and in a tenth of the time.
+``get_pip.py [options] pip==VERSION``. So everything comes from the configured package index, and in a tenth of the
+time.
 """
 
 from __future__ import annotations
