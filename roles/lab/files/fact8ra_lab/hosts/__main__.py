@@ -53,18 +53,20 @@ def _standin(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
 
 
 def _down(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
-    """Take down all there is of the lab on this computer, whole or not."""
+    """Take down the lab of this state directory, whole or not, and what killed tests left on this computer."""
     changed = StandIns(paths).down(check=options.check)
+    sites = set(options.site)
     for state in (paths.state, paths.state / "molecule"):
         machines = Machines(Paths(state, paths.cache))
         names = machines.names()
+        sites |= {machine["site"] for machine in machines.list()}
         changed |= bool(names)
         if not options.check:
             with ThreadPoolExecutor(max_workers=8) as pool:
                 list(pool.map(machines.destroy, names))
     if not options.check:
         changed |= remove_orphans()
-    changed |= network.down(check=options.check)
+    changed |= network.down(sorted(sites | network.idle()), check=options.check)
     for path in [paths.state, *([paths.cache] if options.purge_cache else [])]:
         changed |= path.exists() if options.check else remove_tree(path)
     return {"changed": changed}
@@ -180,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     part.set_defaults(handler=_standin)
 
     part = parts.add_parser("down", help="everything: stand-ins, machines, networks, state")
+    part.add_argument("--site", action="append", default=[], help="NAME of a site of this lab")
     part.add_argument("--purge-cache", action="store_true", help="base system and wheelhouse too")
     part.set_defaults(handler=_down)
 

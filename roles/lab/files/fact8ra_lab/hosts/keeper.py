@@ -28,6 +28,7 @@ from .machines import START_SECONDS, host_link
 
 # systemd-nspawn(1): the container asked for a reboot; with --keep-unit its caller has to start it again.
 REBOOT = 133
+NSPAWN_RUNTIME = Path("/run/systemd/nspawn")
 
 
 def keep(directory: Path, report: int) -> int:
@@ -89,6 +90,9 @@ def _mount(directory: Path, rootfs: str) -> None:
     # Of this network namespace, and read-only: else nspawn waits for an udev that never sees these interfaces.
     run(["mount", "-t", "sysfs", "-o", "ro", "sysfs", "/sys"])
     run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"])
+    # nspawn leaves locks and propagation directories there when it is killed.
+    NSPAWN_RUNTIME.mkdir(parents=True, exist_ok=True)
+    run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(NSPAWN_RUNTIME)])
 
 
 def _make_links(machine: dict[str, Any]) -> None:

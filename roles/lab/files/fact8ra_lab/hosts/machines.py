@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,10 +90,10 @@ class Machines:
         `rootfs` is the base of a new host; one that exists keeps its own. Raises LabError when it does not start.
         """
         require("systemd-nspawn", "unshare", "setsid", "ip", "mount")
-        if self.alive(spec.name):
-            return
         directory = self._directory(spec.name)
         known = read_json(directory / "machine.json")
+        if known and self.alive(spec.name):
+            return
         lower = Path(known["rootfs"]) if known else rootfs
         if not lower.is_dir():
             raise LabError(f"host {spec.name}: its base system {lower} is gone; destroy the host")
@@ -107,9 +108,10 @@ class Machines:
     def shutdown(self, name: str, *, hard: bool = False) -> None:
         """Power a host off (`hard`: at once) and keep its disk; no error when it does not run."""
         group = self._cgroup(name)
-        if not hard:
-            # Until systemd listens for it the signal is lost, so it is said again.
-            wait_until(lambda: not self._power_off(group), SHUTDOWN_SECONDS, interval=0.5 if self.alive(name) else 0)
+        end = time.monotonic() + (0 if hard else SHUTDOWN_SECONDS)
+        while cgroup_populated(group) and time.monotonic() < end:
+            self._signal_power_off(group)  # again and again: before systemd listens for it, the signal is lost
+            wait_until(lambda: not cgroup_populated(group), 1)
         self._remove_processes(name)
 
     def destroy(self, name: str) -> bool:
@@ -173,31 +175,21 @@ class Machines:
 
     def _remove_processes(self, name: str) -> None:
         """Kill what is left of a host and remove what only the kernel knows of it."""
-        group = self._cgroup(name)
-        remove_cgroup(group)
-        memory = memory_cgroup_root()
-        if memory is not None:
-            with contextlib.suppress(FileNotFoundError):
-                (memory / CGROUP_PARENT / name).rmdir()
-        with contextlib.suppress(OSError):  # the last host takes the parents with it
-            group.parent.rmdir()
-            if memory is not None:
-                (memory / CGROUP_PARENT).rmdir()
-        remove_tree(Path("/run/systemd/nspawn/propagate") / name)
+        _remove_cgroups(name)
         machine = read_json(self._directory(name) / "machine.json")
         if machine and netns_exists(f"f8-{machine['site']}"):
             for index in range(len(machine["nics"])):
                 link = ["ip", "-netns", f"f8-{machine['site']}", "link", "del", host_link(name, index)]
                 run(link, check=False)  # gone with the host's namespace as a rule; the kernel may not be there yet
 
-    def _power_off(self, group: Path) -> bool:
-        """Ask the host's PID 1 to power off; returns whether anything of the host still runs."""
+    @staticmethod
+    def _signal_power_off(group: Path) -> None:
+        """Ask the host's PID 1 to power off."""
         with contextlib.suppress(FileNotFoundError):
             for pid in (group / "guest/payload/init.scope/cgroup.procs").read_text().split():
                 with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                     if re.search(r"^NSpid:.*\t1$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE):
                         os.kill(int(pid), POWER_OFF)
-        return cgroup_populated(group)
 
     @staticmethod
     def _write_disk(directory: Path, spec: Spec, context: Mapping[str, str]) -> None:
@@ -236,17 +228,36 @@ class Machines:
 
 
 def remove_orphans() -> bool:
-    """Kill every host of this computer whose directory is gone; returns whether there was one."""
-    parent = cgroup_root() / CGROUP_PARENT
-    if not parent.is_dir():
-        return False
-    remove_cgroup(parent)
+    """Kill every host of this computer whose directory was removed under it; returns whether there was one."""
+    try:
+        groups = [path for path in (cgroup_root() / CGROUP_PARENT).iterdir() if path.is_dir()]
+    except (LabError, FileNotFoundError):
+        return False  # without the control group no host runs
+    orphans = [group for group in groups if (home := _home_of(group)) and not (home / "machine.json").exists()]
+    for group in orphans:
+        _remove_cgroups(group.name)
+    return bool(orphans)
+
+
+def _home_of(group: Path) -> Path | None:
+    """Return the directory that a host was started with, by the command line of its systemd-nspawn."""
+    with contextlib.suppress(FileNotFoundError):
+        for pid in (group / "guest/supervisor/cgroup.procs").read_text().split():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                for word in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
+                    if word.startswith("--directory="):
+                        return Path(word.removeprefix("--directory=")).parent
+    return None
+
+
+def _remove_cgroups(name: str) -> None:
+    """Kill all processes of a host and remove its control groups; the last host takes the common parents with it."""
+    group = cgroup_root() / CGROUP_PARENT / name
+    remove_cgroup(group)
     memory = memory_cgroup_root()
-    if memory is not None and (memory / CGROUP_PARENT).is_dir():
-        for directory in sorted((memory / CGROUP_PARENT).rglob("*/"), reverse=True):
-            directory.rmdir()
-        (memory / CGROUP_PARENT).rmdir()
-    return True
+    for path in [group.parent, *([memory / CGROUP_PARENT / name, memory / CGROUP_PARENT] if memory else [])]:
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 def run_detached(command: Sequence[str], log: int, keep: int, environment: Mapping[str, str]) -> None:

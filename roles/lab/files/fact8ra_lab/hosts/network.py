@@ -127,6 +127,20 @@ def sites() -> list[Site]:
     return sorted(found, key=lambda site: site.index)
 
 
+def idle() -> set[str]:
+    """Return the names of sites that nothing uses: no process inside, no host on a bridge, or no namespace at all."""
+    unused = set()
+    for path in NETNS_DIR.glob("f8-*"):
+        if path.name == WAN_NETNS:
+            continue
+        if not netns_exists(path.name) or not (
+            run(["ip", "netns", "pids", path.name]).stdout.split()
+            or any(link.get("master") and link.get("link_type") == "ether" for link in ip_json(["link"], path.name))
+        ):
+            unused.add(path.name.removeprefix("f8-"))
+    return unused
+
+
 def find(name: str) -> Site:
     """Return a site that is up.
 
@@ -185,8 +199,7 @@ def down(names: Sequence[str] | None = None, *, in_use: Callable[[], set[str]] =
     Sites that `in_use` returns stay; it is asked under the lock. Returns whether there was anything to take down.
     """
     with locked():
-        present = {site.name for site in sites()}
-        present |= {path.name.removeprefix("f8-") for path in NETNS_DIR.glob("f8-*")} - {"wan"}
+        present = {path.name.removeprefix("f8-") for path in NETNS_DIR.glob("f8-*")} - {"wan"}
         chosen = (present if names is None else present & set(names)) - in_use()
         last = present == chosen
         router = (NETNS_DIR / WAN_NETNS).exists()

@@ -143,8 +143,12 @@ class StandIns:
                 "oneadmin_password": admin,
                 "groups": [cloud.tenant],
                 "users": [{"name": cloud.tenant, "password": tenant, "group": cloud.tenant}],
-                "images": [{"name": cloud.image, "size_mb": cloud.image_mb}],
-                "hosts": [{"name": f"{site.name}-host-0", "cpus": cloud.cpus, "memory_mb": cloud.memory_mb}],
+                "acls": [
+                    f"@{cloud.tenant} VM+NET+IMAGE+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *",
+                    f"@{cloud.tenant} CLUSTER/#0 ADMIN *",
+                ],
+                "images": [{"name": cloud.image, "size_mb": cloud.image_mb, "mode": "644"}],
+                "hosts": [{"name": f"{site.name}-host-0", "cpu": cloud.cpus * 100, "mem_mb": cloud.memory_mb}],
             },
         }
         return write_file(self._config_file(site), json.dumps(config, indent=2) + "\n", 0o600)
