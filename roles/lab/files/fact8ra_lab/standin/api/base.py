@@ -1,0 +1,170 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What most kinds of object answer alike: info, update, chmod, chown, rename, lock, delete and their pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from ..access import ADMIN, MANAGE, USE, Caller, Request
+from ..cloud import Cloud, now
+from ..errors import ACTION, INTERNAL, RPC_API, OneError
+from ..model import Group, Resource, User
+from ..template import Template
+from ..xmlout import header_xml
+
+R = TypeVar("R", bound=Resource)
+Handler = Callable[..., Any]
+
+
+class PoolApi(Generic[R]):
+    """Methods of one kind. ``prefix`` is the method's first part, ``pool_prefix`` that of the pool."""
+
+    prefix: str
+    pool_prefix: str
+    kind: type[R]
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    def methods(self) -> dict[str, Handler]:
+        """All methods of the kind by their full names."""
+        return {
+            f"{self.prefix}.info": self.info,
+            f"{self.prefix}.update": self.update,
+            f"{self.prefix}.chmod": self.chmod,
+            f"{self.prefix}.chown": self.chown,
+            f"{self.prefix}.rename": self.rename,
+            f"{self.prefix}.lock": self.lock,
+            f"{self.prefix}.unlock": self.unlock,
+            f"{self.prefix}.delete": self.delete,
+            f"{self.pool_prefix}.info": self.pool_info,
+        }
+
+    # The shape of the XML.
+
+    def xml(self, item: R, caller: Caller) -> str:
+        """The object as ``info`` shows it."""
+        return self.pool_xml(item)
+
+    def pool_xml(self, item: R) -> str:
+        """The object as the pool shows it."""
+        root = item.root
+        return f"<{root}>{header_xml(self.cloud, item)}{item.template.xml()}</{root}>"
+
+    # Calls.
+
+    def info(self, caller: Caller, number: int, decrypt: bool = False) -> str:
+        item = self.cloud.allowed(caller, self.kind, number, USE)
+        return self.xml(item, caller)
+
+    def pool_info(self, caller: Caller, flag: int = -2, start: int = -1, end: int = -1, *_: Any) -> str:
+        root = f"{self.kind.root}_POOL"
+        items = self.cloud.visible(caller, self.kind, flag, start, end)
+        return f"<{root}>{''.join(self.pool_xml(item) for item in items)}</{root}>"
+
+    def update(self, caller: Caller, number: int, text: str, kind: int = 0) -> int:
+        item = self.cloud.allowed(caller, self.kind, number, MANAGE)
+        if kind not in (0, 1):
+            raise OneError(RPC_API, "Wrong update type")
+        changes = self.cloud.parse(text, lead="Cannot update template. ")
+        new = item.template.clone() if kind == 1 else Template()
+        new.merge(changes)
+        self.check_update(caller, item, new)
+        item.template = new
+        self.updated(item)
+        self.cloud.touch(item)
+        return number
+
+    def check_update(self, caller: Caller, item: R, new: Template) -> None:
+        """Raises OneError where the template cannot be taken; may complete it."""
+
+    def updated(self, item: R) -> None:
+        """Called after the template was replaced."""
+
+    def chmod(self, caller: Caller, number: int, *bits: Any) -> int:
+        item = self.cloud.find(self.kind, number)
+        wanted = [
+            -1 if bit == item.perms[index] else int(bit) for index, bit in enumerate(int(bit) for bit in bits[:9])
+        ]
+        if any(bit not in (-1, 0, 1) for bit in wanted) or len(wanted) != 9:
+            raise OneError(RPC_API, "New permission values must be -1, 0 or 1")
+        admin = any(wanted[index] != -1 for index in (2, 5, 8))
+        self.cloud.authorize(caller, Request(ADMIN if admin else MANAGE, item.kind, item))
+        item.perms = [old if bit == -1 else bit for old, bit in zip(item.perms, wanted, strict=True)]
+        self.cloud.touch(item)
+        return number
+
+    def chown(self, caller: Caller, number: int, uid: int, gid: int) -> int:
+        user = self.cloud.find(User, uid) if uid > -1 else None
+        group = self.cloud.find(Group, gid) if gid > -1 else None
+        item = self.cloud.find(self.kind, number)
+        requests = [Request(MANAGE, item.kind, item)]
+        taken = None
+        if user and uid != item.uid:
+            requests.append(Request(MANAGE, "USER", user))
+            taken = self.cloud.by_name(self.kind, item.name, uid) if self.kind.unique_by_owner else None
+        if group and gid != item.gid:
+            requests.append(Request(USE, "GROUP", group))
+        self.cloud.authorize(caller, *requests)
+        if taken:
+            raise OneError(INTERNAL, f"NAME is already taken by {taken.taken_by}.")
+        if user:
+            item.uid = uid
+        if group:
+            item.gid = gid
+        self.cloud.touch(item)
+        return number
+
+    def rename(self, caller: Caller, number: int, name: str) -> int:
+        item = self.cloud.find(self.kind, number)
+        if item.name == name:
+            return number
+        self.cloud.authorize(caller, Request(MANAGE, item.kind, item))
+        if self.kind.unique_by_owner is not None:
+            other = self.cloud.by_name(self.kind, name, item.uid if self.kind.unique_by_owner else None)
+            if other:
+                label = item.label
+                raise OneError(
+                    ACTION, f"{label} cannot be renamed to {name} because it collides with {label} {other.id}"
+                )
+        self.cloud.check_name(self.kind, name, item.uid, ACTION)
+        item.name = name
+        self.cloud.touch(item)
+        return number
+
+    def lock(self, caller: Caller, number: int, level: int, test: bool = False) -> int:
+        item = self.cloud.find(self.kind, number)
+        if level not in (1, 2, 3, 4):
+            raise OneError(RPC_API, "Wrong lock level specified")
+        was, item.locked = item.locked, 0
+        try:
+            self.cloud.authorize(caller, Request(MANAGE, item.kind, item))
+        finally:
+            item.locked = was
+        if was and test and not (caller.admin or item.lock_owner == caller.uid):
+            raise OneError(ACTION, f"Error trying to lock the resource {item.label} [{number}].")
+        # Level 4 (all) locks from USE on; the others are the bits of USE, MANAGE and ADMIN.
+        item.locked = {1: 1, 2: 2, 3: 4, 4: 1}[level]
+        item.lock_owner, item.lock_time = caller.uid, now()
+        self.cloud.touch(item)
+        return number
+
+    def unlock(self, caller: Caller, number: int) -> int:
+        item = self.cloud.find(self.kind, number)
+        if item.locked and not caller.admin and item.lock_owner != caller.uid:
+            raise OneError(ACTION, f"Error trying to unlock the resource {item.label} [{number}].")
+        was, item.locked = item.locked, 0
+        try:
+            self.cloud.authorize(caller, Request(MANAGE, item.kind, item))
+        except OneError:
+            item.locked = was
+            raise
+        self.cloud.touch(item)
+        return number
+
+    def delete(self, caller: Caller, number: int, *_: Any) -> int:
+        item = self.cloud.allowed(caller, self.kind, number, MANAGE)
+        self.cloud.remove(item)
+        return number

@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a new site holds: OpenNebula's built-in objects, then what the configuration asks for.
+
+``seed`` keys: ``oneadmin_password``, ``groups`` [name], ``users`` [{name, password, group}], ``acls`` [rule text],
+``hosts`` [{name, cpu (per cent), mem_mb, pci [{vendor, device, class, address, ...}]}], ``images`` [{name, path,
+size_mb, mode}], ``clusters`` [name], ``quotas`` {group name: quota template}.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+from . import quotas
+from .access import ALL, GROUP, INDIVIDUAL, TYPES, parse_rule
+from .api.images import create as create_image
+from .api.users import add_rule, allocate_group, allocate_user
+from .cloud import Cloud, password_hash
+from .config import ConfigError
+from .errors import OneError
+from .model import Acl, Cluster, Datastore, Group, Host, SecurityGroup, User, Zone
+from .template import Template, TemplateError, Vector, parse
+
+_DEFAULT_GROUP_TEXT: Final = (
+    "The default security group is added to every network. Use it to add default filter rules for your networks. You"
+    " may remove this security group from any network by updating its properties."
+)
+_A100: Final[Vector] = {
+    "CLASS": "0302", "CLASS_NAME": "3D controller", "DEVICE": "20b5", "DEVICE_NAME": "GA100 [A100 PCIe 80GB]",
+    "DOMAIN": "0000", "FUNCTION": "0", "NUMA_NODE": "0", "SLOT": "00", "TYPE": "10de:20b5:0302", "VENDOR": "10de",
+    "VENDOR_NAME": "NVIDIA Corporation",
+}  # fmt: skip
+
+
+def gpu(bus: str) -> Vector:
+    """A PCI device on a bus, as the recorded hosts have two."""
+    return _A100 | {"ADDRESS": f"0000:{bus}:00:0", "BUS": bus, "SHORT_ADDRESS": f"{bus}:00.0", "VMID": "-1"}
+
+
+DEFAULT_HOSTS: Final[list[dict[str, Any]]] = [
+    {"name": f"dummyhost{number}", "cpu": 800, "mem_mb": 16384, "pci": [gpu("41"), gpu("81")]} for number in (0, 1)
+]
+
+
+def _built_in(cloud: Cloud, password: str) -> None:
+    cloud.insert(Group(0, "oneadmin"))
+    cloud.insert(Group(1, "users"))
+    for number, name, secret in ((0, "oneadmin", password), (1, "serveradmin", secrets.token_hex(16))):
+        user = User(number, name, number, 0, password=password_hash(secret), groups=[0])
+        user.template.put("TOKEN_PASSWORD", secrets.token_hex(32))
+        cloud.insert(user)
+    users, everyone = GROUP | 1, ALL
+    create = ("VM", "IMAGE", "TEMPLATE", "DOCUMENT", "SECGROUP", "VMGROUP", "BACKUPJOB")
+    built_in = [
+        (users, sum(TYPES[name] for name in create) | ALL, 8, ALL),
+        (everyone, TYPES["ZONE"] | ALL, 1, ALL),
+        (everyone, TYPES["MARKETPLACE"] | TYPES["MARKETPLACEAPP"] | ALL, 1, ALL),
+        (users, TYPES["HOST"] | ALL, 2, INDIVIDUAL),
+        (users, TYPES["NET"] | ALL, 1, INDIVIDUAL),
+        (users, TYPES["DATASTORE"] | ALL, 1, INDIVIDUAL),
+    ]
+    cloud.acls = [Acl(cloud.new_id("ACL"), *fields) for fields in built_in]
+    cloud.save_acls()
+    cloud.insert(Cluster(0, "default", template=Template({"RESERVED_CPU": [""], "RESERVED_MEM": [""]})))
+    cloud.last_ids["CLUSTER"] = Cluster.first_id - 1
+    default = SecurityGroup(0, "default", perms=[1, 1, 1, 1, 0, 0, 1, 0, 0])
+    default.template.put("DESCRIPTION", _DEFAULT_GROUP_TEXT)
+    for direction in ("OUTBOUND", "INBOUND"):
+        default.template.add("RULE", {"PROTOCOL": "ALL", "RULE_TYPE": direction})
+    cloud.insert(default)
+    zone = Template({"ENDPOINT": ["http://localhost:2633/RPC2"], "ENDPOINT_GRPC": ["localhost:2634"]})
+    cloud.insert(Zone(0, "OpenNebula", template=zone))
+    _datastores(cloud)
+
+
+def _datastores(cloud: Cloud) -> None:
+    perms = [1, 1, 0, 1, 0, 0, 0, 0, 0]
+    common = {
+        "ALLOW_ORPHANS": "NO", "PERSISTENT_SNAPSHOTS": "YES", "RESTRICTED_DIRS": "/", "SAFE_DIRS": "/var/tmp",
+        "TM_MAD": "dummy",
+    }  # fmt: skip
+    system = common | {
+        "DISK_TYPE": "FILE", "DS_LIVE_MIGRATE": "YES", "DS_MIGRATE": "YES", "DS_MIGRATE_SNAP": "YES", "SHARED": "YES",
+        "TYPE": "SYSTEM_DS",
+    }  # fmt: skip
+    images = common | {
+        "CLONE_TARGET": "SYSTEM", "DISK_TYPE": "FILE", "DS_MAD": "dummy", "LN_TARGET": "NONE", "TYPE": "IMAGE_DS",
+    }  # fmt: skip
+    files = common | {"CLONE_TARGET": "SYSTEM", "DS_MAD": "dummy", "LN_TARGET": "NONE", "TYPE": "FILE_DS"}
+    for number, name, kind, values in ((0, "system", 1, system), (1, "default", 0, images), (2, "files", 2, files)):
+        template = Template({key: [value] for key, value in values.items()})
+        store = Datastore(number, name, perms=list(perms), template=template, type=kind)
+        if kind == 1:
+            store.ds_mad, store.total_mb, store.free_mb, store.used_mb = "-", 4796800, 3333260, 1429920
+        cloud.insert(store)
+    cloud.last_ids["DATASTORE"] = Datastore.first_id - 1
+
+
+def _device(given: dict[str, Any]) -> Vector:
+    device = _A100 | {key.upper(): str(value) for key, value in given.items()}
+    device.setdefault("VMID", "-1")
+    if "SHORT_ADDRESS" not in device:
+        bus = device.get("BUS", "01")
+        device |= {"ADDRESS": f"0000:{bus}:00:0", "BUS": bus, "SHORT_ADDRESS": f"{bus}:00.0"}
+    return device
+
+
+def _image(cloud: Cloud, given: dict[str, Any]) -> None:
+    template = Template({"NAME": [given["name"]], "TYPE": ["OS"], "PATH": [str(given.get("path", "/etc/hostname"))]})
+    template.put("SIZE", str(given.get("size_mb", 1024)))
+    image = create_image(cloud, 0, 0, template, 1)
+    mode = str(given.get("mode", "600"))
+    image.perms = [int(digit) >> shift & 1 for digit in mode[-3:] for shift in (2, 1, 0)]
+    cloud.touch(image)
+
+
+def apply(cloud: Cloud) -> None:
+    """Fills an empty cloud; a cloud that was filled before keeps what it has. Raises ConfigError."""
+    if cloud.pool(User):
+        return
+    seed = cloud.config.seed
+    try:
+        with cloud.change():
+            _built_in(cloud, str(seed.get("oneadmin_password") or secrets.token_hex(16)))
+            for name in seed.get("clusters", []):
+                cloud.insert(Cluster(cloud.new_id("CLUSTER", Cluster.first_id), str(name)))
+            for given in seed.get("hosts", DEFAULT_HOSTS):
+                host = Host(cloud.new_id("HOST"), given["name"], mad=given.get("mad", "dummy"))
+                host.cpu, host.mem_kb = int(given.get("cpu", 800)), int(given.get("mem_mb", 16384)) * 1024
+                host.pci = [_device(device) for device in given.get("pci", [])]
+                cloud.insert(host)
+            for name in seed.get("groups", []):
+                allocate_group(cloud, name)
+            groups = {group.name: group.id for group in cloud.pool(Group).values()}
+            for given in seed.get("users", []):
+                if given.get("group", "users") not in groups:
+                    raise ConfigError(f"seed user {given['name']!r}: group {given['group']!r} is not in seed groups")
+                allocate_user(cloud, given["name"], given["password"], [groups[given.get("group", "users")]])
+            users = {user.name: user.id for user in cloud.pool(User).values()}
+            for text in seed.get("acls", []):
+                add_rule(cloud, *parse_rule(text, users, groups))
+            for name, text in seed.get("quotas", {}).items():
+                quotas.update(cloud.pool(Group)[groups[name]], parse(text))
+            for given in seed.get("images", []):
+                _image(cloud, given)
+    except KeyError as error:
+        raise ConfigError(f"seed: the key {error} is missing") from error
+    except (OneError, TemplateError) as error:
+        raise ConfigError(f"seed: {error}") from error
+    except ConfigError:
+        raise
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(f"seed cannot be used: {error}") from error
