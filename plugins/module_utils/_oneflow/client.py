@@ -221,7 +221,7 @@ class OneFlow:
         self._call("DELETE", f"{SERVICE.path}/{int(number)}", what=f"delete service {number}")
 
     def _call(self, method: str, path: str, body: Any = None, *, what: str) -> Any:
-        status, answer = fetch(self.target, method, path, body)
+        status, answer = self._fetch(method, path, body)
         if 200 <= status < 300:
             return answer
         text = _text_of(answer)
@@ -233,6 +233,9 @@ class OneFlow:
         kind = self._kind(status, text)
         who = f" (user {self.target.username!r})" if kind is AuthenticationFailed else ""
         raise kind(f"{self.endpoint}: could not {what}{who}: {text or 'no text'} (HTTP {status})", details=details)
+
+    def _fetch(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        return fetch(self.target, method, path, body)
 
     @staticmethod
     def _kind(status: int, text: str) -> type[OpenNebulaError]:
