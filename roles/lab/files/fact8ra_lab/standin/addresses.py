@@ -66,7 +66,7 @@ def new_range(number: int, given: Vector) -> AddressRange:
     if attributes.get("MAC"):
         mac = _mac_number(attributes["MAC"])
     else:
-        low = first if kind.startswith("IP4") and first is not None else random.getrandbits(32)  # noqa: S311
+        low = first if kind.startswith("IP4") and first is not None else random.getrandbits(32)
         mac = 0x0200 << 32 | low
     attributes["MAC"] = _mac_text(mac)
     if not attributes.get("SIZE", "").isdigit():
@@ -84,9 +84,7 @@ def update_range(ar: AddressRange, given: Vector) -> None:
     if ar.parent_ar != -1 and int(size) != ar.size:
         raise OneError(INTERNAL, "The SIZE of a reservation cannot be changed.")
     if any(index >= int(size) for index in ar.leases):
-        raise OneError(
-            INTERNAL, "New SIZE cannot be applied. There are used leases that would fall outside the range."
-        )
+        raise OneError(INTERNAL, "New SIZE cannot be applied. There are used leases that would fall outside the range.")
     kept = {key: ar.attributes[key] for key in fixed if key in ar.attributes}
     ar.attributes = new | kept | {"SIZE": str(int(size))}
     if ar.next_index >= ar.size:

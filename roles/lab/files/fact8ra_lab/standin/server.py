@@ -253,5 +253,3 @@ class GateHandler(_Handler):
         self._send(self.site.gate.handle(self.command, parts.path, query, headers, body))
 
     do_GET = do_POST = do_PUT = do_DELETE = _any
-
-

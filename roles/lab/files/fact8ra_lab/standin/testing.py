@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in within a test: all three servers on free ports of 127.0.0.1, state in memory, driver none.
 
-    with StandIn() as standin:
-        client = pyone.OneServer(standin.endpoint, session=":".join(standin.tenant))
+with StandIn() as standin:
+    client = pyone.OneServer(standin.endpoint, session=":".join(standin.tenant))
 """
 
 from __future__ import annotations
 
+import ssl
 import time
 import xmlrpc.client
 from collections.abc import Callable
@@ -104,8 +105,8 @@ class StandIn:
 
     @property
     def calls(self) -> list[tuple[str, str]]:
-        """The calls since the last reset: (api, "one.method" or "VERB /path")."""
-        return list(self.site.faults.calls)
+        """The calls since the last reset: (api, "one.method" or "VERB /path"); ``calls.clear()`` resets."""
+        return self.site.faults.calls
 
     def reset_calls(self) -> None:
         """Forgets the calls."""
@@ -115,9 +116,7 @@ class StandIn:
         """Calls an XML-RPC method over HTTP, as oneadmin or another user. Raises RuntimeError with the error's text."""
         context = None
         if self.endpoint.startswith("https"):
-            import ssl
-
-            context = ssl._create_unverified_context()  # noqa: S323 - the test's own server
+            context = ssl._create_unverified_context()  # the test's own server
         name, password = user or self.admin
         with xmlrpc.client.ServerProxy(self.endpoint, allow_none=True, context=context) as proxy:
             answer: Any = getattr(proxy, method)(f"{name}:{password}", *params)

@@ -270,9 +270,7 @@ def _check_sizes(template: Template) -> None:
         raise _refuse("VCPU attribute must be a positive integer value.")
 
 
-def create(
-    cloud: Cloud, caller: Caller, template: Template, origin: Origin, hold: bool, requests: list[Request]
-) -> VM:
+def create(cloud: Cloud, caller: Caller, template: Template, origin: Origin, hold: bool, requests: list[Request]) -> VM:
     """A VM in PENDING (or HOLD). Raises OneError, and then nothing was leased or used."""
     images = [_find_image(cloud, caller, disk) for disk in template.vectors("DISK")]
     nets = [_find_net(cloud, caller, nic) for nic in template.vectors("NIC")]

@@ -28,7 +28,8 @@ from .template import Vector
 _LOG = logging.getLogger(__name__)
 
 PENDING, HOLD, ACTIVE, STOPPED, SUSPENDED, DONE, POWEROFF, UNDEPLOYED = 1, 2, 3, 4, 5, 6, 8, 9
-LCM_INIT, PROLOG, BOOT, RUNNING, EPILOG, SHUTDOWN, UNKNOWN, SHUTDOWN_POWEROFF, BOOT_POWEROFF = 0, 1, 2, 3, 11, 12, 16, 18, 20
+LCM_INIT, PROLOG, BOOT, RUNNING, EPILOG, SHUTDOWN = 0, 1, 2, 3, 11, 12
+UNKNOWN, SHUTDOWN_POWEROFF, BOOT_POWEROFF = 16, 18, 20
 BOOT_FAILURE: Final = 36
 STATE_NAMES: Final = (
     "INIT", "PENDING", "HOLD", "ACTIVE", "STOPPED", "SUSPENDED", "DONE", "FAILED", "POWEROFF", "UNDEPLOYED", "CLONING",
@@ -165,7 +166,8 @@ class VmLife:
         wanted |= {
             key: device[key]
             for key in (
-                "ADDRESS", "BUS", "CLASS", "DEVICE", "DOMAIN", "FUNCTION", "NUMA_NODE", "SHORT_ADDRESS", "SLOT", "VENDOR",
+                "ADDRESS", "BUS", "CLASS", "DEVICE", "DOMAIN", "FUNCTION", "NUMA_NODE", "SHORT_ADDRESS", "SLOT",
+                "VENDOR",
             )
         }  # fmt: skip
         wanted |= {

@@ -60,7 +60,8 @@ def numa_nodes(host: Host) -> str:
             threads = ",".join(f"{core + step * _THREADS}:-1" for step in range(4))
             cores += f"<CORE>{_tags({'CPUS': threads, 'DEDICATED': 'NO', 'FREE': '4', 'ID': str(core)})}</CORE>"
         pages = "".join(
-            f"<HUGEPAGE>{_tags({'PAGES': '1024', 'SIZE': size, 'USAGE': '0'})}</HUGEPAGE>" for size in ("2048", "1048576")
+            f"<HUGEPAGE>{_tags({'PAGES': '1024', 'SIZE': size, 'USAGE': '0'})}</HUGEPAGE>"
+            for size in ("2048", "1048576")
         )
         memory = {"DISTANCE": f"{node} {1 - node}", "TOTAL": str(host.mem_kb // 2), "USAGE": "0"}
         result += f"<NODE>{cores}{pages}<MEMORY>{_tags(memory)}</MEMORY>{_tags({'NODE_ID': str(node)})}</NODE>"

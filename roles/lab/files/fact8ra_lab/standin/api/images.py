@@ -92,12 +92,12 @@ class ImageApi(PoolApi[Image]):
         template = self.cloud.parse(text)
         store = self.cloud.find(Datastore, datastore)
         if store.type == 1:
-            raise OneError(ALLOCATE, "Error allocating a new image. New images cannot be allocated in a system datastore.")
+            raise OneError(
+                ALLOCATE, "Error allocating a new image. New images cannot be allocated in a system datastore."
+            )
         if not caller.admin and "SOURCE" in template:
             raise OneError(ALLOCATE, "Error allocating a new image. Template includes a restricted attribute SOURCE")
-        self.cloud.authorize(
-            caller, self.cloud.may_create(caller, "IMAGE"), Request(USE, "DATASTORE", store)
-        )
+        self.cloud.authorize(caller, self.cloud.may_create(caller, "IMAGE"), Request(USE, "DATASTORE", store))
         demand = {str(datastore): {"IMAGES": 1.0, "SIZE": float(template.integer("SIZE") or 1024)}}
         quotas.check(self.cloud, caller.uid, caller.gid, "DATASTORE", demand, caller)
         return create(self.cloud, caller.uid, caller.gid, template, datastore).id

@@ -207,9 +207,7 @@ class GroupApi(PoolApi[Group]):
         usage = "".join(
             f"<QUOTAS>{field('ID', group.id)}{quotas.xml(self.cloud, group)}</QUOTAS>" for group in seen if group.id
         )
-        return (
-            f"<GROUP_POOL>{groups}{usage}<DEFAULT_GROUP_QUOTAS>{quotas.EMPTY}</DEFAULT_GROUP_QUOTAS></GROUP_POOL>"
-        )
+        return f"<GROUP_POOL>{groups}{usage}<DEFAULT_GROUP_QUOTAS>{quotas.EMPTY}</DEFAULT_GROUP_QUOTAS></GROUP_POOL>"
 
     def info(self, caller: Caller, number: int, decrypt: bool = False) -> str:
         return super().info(caller, caller.gid if number == -1 else number, decrypt)

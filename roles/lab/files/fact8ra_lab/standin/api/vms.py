@@ -9,7 +9,7 @@ from typing import Any, Final
 from .. import vmcreate
 from ..access import ADMIN, MANAGE, Caller
 from ..cloud import Cloud
-from ..errors import ACTION, OneError
+from ..errors import ACTION
 from ..model import VM
 from ..template import Template, escape
 from ..vmlife import DONE, VmLife

@@ -32,7 +32,7 @@ class VMTemplateApi(PoolApi[VMTemplate]):
             f"{item.template.xml()}</VMTEMPLATE>"
         )
 
-    def info(self, caller: Caller, number: int, extended: bool = False, decrypt: bool = False) -> str:
+    def info(self, caller: Caller, number: int, decrypt: bool = False, *_: Any) -> str:
         return super().info(caller, number)
 
     def allocate(self, caller: Caller, text: str) -> int:

@@ -78,7 +78,9 @@ def deploy(rpc: Rpc, caller: Caller, role: Role) -> list[int]:
             vm_id = rpc.call(caller, "one.template.instantiate", template_id, name, bool(role.body["on_hold"]), text)
         except CallError as error:
             role.service.log("E", f"Role {role.name} : Instantiate failed for template {template_id}; {error.text}")
-            raise RoleFailed(f"Error instantiating VM Template {template_id} in Role {role.name}: {error.text}") from error
+            raise RoleFailed(
+                f"Error instantiating VM Template {template_id} in Role {role.name}: {error.text}"
+            ) from error
         made.append(vm_id)
         vm = rpc.cloud.pool(VM)[vm_id]
         role.nodes.append({"deploy_id": vm_id, "vm_info": {"VM": _short(rpc, vm)}})
@@ -191,9 +193,7 @@ def look(vms: Iterable[VM | None], target: str, gated: bool) -> tuple[set[int], 
             continue
         if is_failed(vm):
             failed.add(vm.id)
-        elif vm.state == DONE or vm.state in _STOPPED:
-            reached.add(vm.id)
-        elif target == "hold" and vm.state == HOLD:
+        elif vm.state == DONE or vm.state in _STOPPED or (target == "hold" and vm.state == HOLD):
             reached.add(vm.id)
         elif target == "running" and (vm.state, vm.lcm) == (ACTIVE, RUNNING):
             if not gated or vm.user_template.text("READY") == "YES":

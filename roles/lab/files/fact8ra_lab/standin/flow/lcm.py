@@ -18,6 +18,7 @@ from ..cloud import Cloud
 from ..errors import CallError, OneError
 from ..model import VM, Document, User, VNet
 from ..rpc import Rpc
+from ..vmlife import DONE
 from . import deploy
 from .deploy import RoleFailed
 from .errors import FlowError, RubyError, of_call
@@ -251,11 +252,11 @@ class Lcm:
         for role in service.roles.values():
             vms = {number: self.cloud.pool(VM).get(number) for number in role.vm_ids}
             for number, vm in vms.items():
-                if vm is None or vm.state == deploy.DONE:
+                if vm is None or vm.state == DONE:
                     role.set_cardinality(max(role.cardinality - 1, 0))
                     role.drop_nodes({number})
                     changed = True
-            left = [vm for vm in vms.values() if vm is not None and vm.state != deploy.DONE]
+            left = [vm for vm in vms.values() if vm is not None and vm.state != DONE]
             wanted = "WARNING" if any(deploy.is_warning(vm) for vm in left) else "RUNNING"
             if role.state != wanted:
                 role.state = wanted

@@ -274,7 +274,9 @@ class FlowRest:
             # Upstream builds JSON from text here, and an absent value leaves a hole in it.
             text = f'{{ "cardinality" : {cardinality},\n  "force" :  }}'
             raise RubyError(f"unexpected token at '{text}'")
-        self.lcm.scale(caller, to_integer(number), number, given.get("role_name") or "", cardinality, given.get("force"))
+        self.lcm.scale(
+            caller, to_integer(number), number, given.get("role_name") or "", cardinality, given.get("force")
+        )
         return NO_CONTENT
 
     def _role_action(self, caller: Caller, body: str, number: str) -> Answer:

@@ -98,7 +98,7 @@ def to_integer(value: Any) -> int:
 
 
 def _integer(value: Any, rule: Rule, key: str) -> int:
-    if isinstance(value, bool) or isinstance(value, (dict, list)):
+    if isinstance(value, (bool, dict, list)):
         raise RubyError(f"can't convert {type(value).__name__} into Integer")
     try:
         number = int(value) if isinstance(value, (int, float)) else int(str(value).strip(), 0)
