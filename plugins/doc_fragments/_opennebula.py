@@ -82,8 +82,8 @@ options:
     description:
       - Name of the object.
       - Names are unique for each owner only. Without O(id), the name means the object that belongs to O(owner),
-        otherwise the one that belongs to the connecting user. When only others own an object of that name, the module
-        fails and says who.
+        otherwise the one that belongs to the connecting user. When only others own an object of that name and O(owner)
+        is not given, the module fails and says who.
     type: str
 """
 

@@ -84,6 +84,8 @@ options:
     description:
       - Address ranges, in any order. Missing ones are added. One with the same start but another
         O(address_ranges[].size) is resized.
+      - Adding ranges to an existing network and removing them needs the right to administer it, which owners do not
+        have by default.
     type: list
     elements: dict
     suboptions:
@@ -230,7 +232,7 @@ vnet:
       description: Number of addresses in use.
       type: int
     address_ranges:
-      description: Address ranges with the keys C(id), C(size), C(type), C(ip), C(ip_end), C(mac) and so on.
+      description: Address ranges with the keys C(id), C(size), C(type), C(ip), C(mac) and so on.
       type: list
       elements: dict
 """

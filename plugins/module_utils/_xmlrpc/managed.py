@@ -66,6 +66,10 @@ class Managed(ABC):
     def prepare(self) -> None:
         """Check and resolve parameters before anything is planned."""
 
+    def settle(self, raw: Raw) -> Raw | None:
+        """Wait for an object that was found in a passing state; returns it as it is then, by default at once."""
+        return raw
+
     def remove(self, current: State) -> None:
         """Delete the object."""
         self.delete(current["raw"])
@@ -106,6 +110,8 @@ class Managed(ABC):
         if not absent:
             self.prepare()
         raw = self.objects.managed(self.kind, self.params)
+        if raw is not None and not check_mode:
+            raw = self.settle(raw)
         current = None if raw is None else self._state(raw, absent)
         if current is None and not absent and self.params.get("id") is not None:
             raise NotFound(

@@ -93,13 +93,14 @@ class Objects:
         """Return the object that a module shall manage, or None when there is none.
 
         Names are unique for each owner only. So a name means the object of the user in C(owner), otherwise the one
-        of the connecting user; what others own is never touched by name alone.
+        of the connecting user; what others own is never touched by name alone, and next to it nothing of the same
+        name is created unless C(owner) says for whom.
 
         Args:
             params: C(id) or C(name), C(owner) and C(username) of a module.
 
         Raises:
-            Ambiguous: several objects fit, or only such of other users.
+            Ambiguous: several objects fit, or only such of other users and there is no C(owner).
             InvalidInput: both names are empty.
         """
         if params.get("id") is not None:
@@ -114,14 +115,15 @@ class Objects:
                 return owned[0]
             if owned:
                 raise _ambiguous(self.client, kind, name, owned, "Give the id of the one that is meant.")
-        if named:
+        if named and params.get("owner") is None:
+            user = params["username"]
             raise _ambiguous(
                 self.client,
                 kind,
                 name,
                 named,
-                f"None belongs to user {params['username']!r}. Give id or owner to work on one of these (its owner has "
-                "to permit that), or take another name.",
+                f"None belongs to user {user!r}. To work on one of these, give its id or owner (who has to permit "
+                f"that); to have one of its own beside them, give owner: {user}; or take another name.",
             )
         return None
 

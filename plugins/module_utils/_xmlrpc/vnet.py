@@ -49,6 +49,7 @@ class VnetState(IntEnum):
 
 
 FAILED = (VnetState.ERROR, VnetState.UPDATE_FAILURE)
+GOING = (VnetState.LOCK_DELETE, VnetState.DONE)
 
 INHERITED = frozenset(
     {
@@ -142,6 +143,8 @@ def _range_facts(each: Mapping[str, Any], leases: bool) -> dict[str, Any]:
         name.lower(): value
         for name, value in each.items()
         if isinstance(value, str) and value and name not in ("AR_ID", "SIZE", "USED_LEASES", "NEXT_INDEX", "LEASES")
+        # pools lack the ends too
+        if leases or not name.endswith("_END")
     }
     result: dict[str, Any] = {"id": as_int(each.get("AR_ID")), "size": as_int(each.get("SIZE")), **known}
     if leases:
@@ -360,20 +363,32 @@ class ManagedVnet(Managed):
         raw, number, who = current["raw"], current["id"], named(VNET, current["raw"])
         if current["locked"] and self.params["locked"] is not None:
             self.client.call("vn.unlock", number, what=f"unlock {who}")
+        # first, since it needs more rights than the rest and is refused more often
+        if "address_ranges" in changes:
+            plan = plan_ranges(raw, self.params["address_ranges"])
+            apply_ranges(self.client, raw, plan, remove=self._replaces)
         template = dict(changes.get("template", {}))
         if "security_groups" in changes:
             template["SECURITY_GROUPS"] = _joined(changes["security_groups"])
         if template:
             self.apply_template(raw, template)
-        if "address_ranges" in changes:
-            plan = plan_ranges(raw, self.params["address_ranges"])
-            apply_ranges(self.client, raw, plan, remove=self._replaces)
         if "cluster" in changes:
             self.client.call("cluster.addvnet", self._cluster, number, what=f"put {who} into cluster {self._cluster}")
         self.apply_common(raw, changes)
         if self.params["locked"]:
             self.client.call("vn.lock", number, LOCK_MANAGE, False, what=f"lock {who}")
         self._wait(number)
+
+    def settle(self, raw: Raw) -> Raw | None:
+        state, number, timeout = state_of(raw), int(raw["ID"]), self.params["wait_timeout"]
+        if not self.params["wait"] or state == VnetState.READY:
+            return raw
+        if state in GOING:
+            wait_gone(self.objects, number, timeout)
+            return None
+        if state in FAILED and self.params["state"] == "absent":
+            return raw
+        return wait_ready(self.objects, number, timeout)
 
     def remove(self, current: State) -> None:
         if as_int(current["raw"].get("USED_LEASES")):
@@ -384,7 +399,7 @@ class ManagedVnet(Managed):
             self.remember(current["id"], None)
 
     def gone(self, raw: Raw | None) -> bool:
-        return raw is None or state_of(raw) in (VnetState.LOCK_DELETE, VnetState.DONE)
+        return raw is None or state_of(raw) in GOING
 
     def _wait(self, number: int) -> None:
         if self.params["wait"]:
