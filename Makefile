@@ -77,6 +77,11 @@ molecule: dev-venv ## The roles on booted hosts
 e2e: dev-venv flwr-venv ## The federation from nothing to a trained model, and back
 	tools/pytest.sh tests/e2e $(ARGS)
 
+.PHONY: coverage
+coverage: dev-venv ## Lines and branches that the unit tests reach
+	COVERAGE_FILE=build/.coverage PYTEST="coverage run -m pytest" tools/pytest.sh tests/unit -q -m "not flwr" $(ARGS)
+	COVERAGE_FILE=build/.coverage .venv-dev/bin/coverage report
+
 .PHONY: bench
 bench: dev-venv ## Benchmarks, printing ratios
 	tools/pytest.sh tests/bench -s $(ARGS)

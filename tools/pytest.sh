@@ -12,4 +12,5 @@ export ANSIBLE_CONFIG=$PWD/ansible.cfg FACT8RA_FLWR_PYTHON=$PWD/.venv-flwr/bin/p
 for name in $(compgen -e | grep -E '^(ONE|ONEFLOW|OPENNEBULA)_' || true); do
     [ -n "${FACT8RA_LIVE:-}" ] || unset "$name"
 done
-exec python -m pytest "$@"
+# shellcheck disable=SC2086 # PYTEST holds several words
+exec ${PYTEST:-python -m pytest} "$@"
