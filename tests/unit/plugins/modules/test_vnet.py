@@ -301,7 +301,7 @@ def _passing(*states: str) -> RecordingClient:
         state = left.pop(0) if len(left) > 1 else left[0]
         if state == "gone":
             raise NotFound("gone")
-        return pool_object(4, "net", STATE=state)
+        return pool_object(4, "net", STATE=state, TEMPLATE={"VN_MAD": "bridge"})
 
     pool = {"VNET": pool_object(4, "net", STATE=left.pop(0))}
     return RecordingClient({"vnpool.info": pool, "vn.info": look, "vn.allocate": 5, "vn.delete": 4})
