@@ -139,7 +139,8 @@ def _updated(resource: Resource, current: State, desired: Mapping[str, Any], che
     resource.update(current, changes)
     seen = _reread(resource, current["id"])
     _verify(resource, desired, seen)
-    return Outcome(True, before, overlay(before, project(seen, desired)), seen)
+    # over what was wanted too, since a projection does not show what was removed
+    return Outcome(True, before, overlay(overlay(before, desired), project(seen, desired)), seen)
 
 
 def _reread(resource: Resource, number: int) -> State:

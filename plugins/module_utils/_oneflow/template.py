@@ -215,7 +215,9 @@ def wanted_state(desired: Mapping[str, Any], current: Mapping[str, Any] | None) 
     them any more goes. Empty and missing mean the same, since OneFlow adds empty values of its own.
     """
     have = current or {}
-    wanted = {key: _whole(comparable(value), have.get(key)) for key, value in desired.items() if key != "roles"}
+    wanted = {key: _whole(comparable(value), have.get(key)) for key, value in desired.items() if key in BODY_KEYS}
+    if current is not None and desired.get("name", have["body_name"]) != have["body_name"]:
+        wanted["body_name"] = desired["name"]
     if "roles" in desired:
         roles = have.get("roles") or {}
         wanted["roles"] = dict.fromkeys(roles)
