@@ -149,7 +149,11 @@ def main(arguments: list[str] | None = None) -> int:
     results = []
     for number, name in enumerate(names, 1):
         print(f"[{number:2d}/{len(names)}] {name} ...", flush=True)
-        result = run_stage(name, STAGES[name])
+        try:
+            result = run_stage(name, STAGES[name])
+        except KeyboardInterrupt:
+            print(f"FAILED: interrupted in {name}; `make clean` removes what it may have left", flush=True)
+            return 130
         results.append(result)
         print(f"        {describe(result)}", flush=True)
         if not result.ok:

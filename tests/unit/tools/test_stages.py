@@ -90,6 +90,17 @@ def test_later_stages_run_after_a_failure_and_the_closing_line_names_it(
     assert said.splitlines()[-1].startswith("FAILED: lint (2 stages, 5 tests in ")
 
 
+def test_an_interruption_ends_the_stage_and_the_run(
+    makefile: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stages, "STAGES", {"lint": 20, "units": 20})
+    makefile.write_text(f"lint:\n\t@kill -INT {os.getpid()}; sleep 600\nunits:\n\t@echo 5 passed, 0 failed\n")
+    started = time.monotonic()
+    assert stages.main([]) == 130
+    assert time.monotonic() - started < 15
+    assert capsys.readouterr().out.splitlines()[-1].startswith("FAILED: interrupted in lint;")
+
+
 def test_all_passed(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         stages.summarize([Result("lint", True, Counts(13), 20.0), Result("units", True, Counts(400, 0, 1), 30.0)]) == 0
