@@ -410,6 +410,8 @@ class Lcm:
         service.save()
         if error:
             raise FlowError(500, error)
+        if not any(wait.vm_ids for wait in self._waits.values() if wait.service_id == service_id):
+            self.tick()  # roles without VMs are done at once
 
     def scale(self, caller: Caller, service_id: int, text_id: str, name: str, cardinality: int, force: object) -> None:
         """Scales a role. Raises FlowError."""
