@@ -94,6 +94,18 @@ def test_update_gets_the_difference_alone() -> None:
     assert store.calls == ["update {'mode': '640'}", "read 0"]
 
 
+def test_a_removed_key_is_gone_from_the_diff() -> None:
+    state = {"id": 0, "template": {"A": "1", "B": "2"}}
+    wanted = {"template": {"A": "1", "B": None}}
+    predicted = ensure(Store(state).resource(wanted), check_mode=True)
+    store = Store(state)
+    resource = store.resource(wanted)
+    resource.update = lambda current, changes: store.__setattr__("state", {"id": 0, "template": {"A": "1"}})
+    happened = ensure(resource, check_mode=False)
+    assert predicted.before == happened.before == {"template": {"A": "1", "B": "2"}}
+    assert predicted.after == happened.after == {"template": {"A": "1"}}
+
+
 def test_delete_and_delete_again() -> None:
     store = Store({"id": 0, "name": "x"})
     outcome = ensure(store.resource(None), check_mode=False)
