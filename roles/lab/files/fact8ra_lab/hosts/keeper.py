@@ -21,6 +21,7 @@ from ._system import (
     cgroup_root,
     memory_cgroup_root,
     read_json,
+    remove_tree,
     run,
     wait_until,
 )
@@ -82,9 +83,7 @@ def _mount(directory: Path, rootfs: str) -> None:
     """Mount the host's disk, and the views of /sys that systemd-nspawn needs in this namespace."""
     disk = directory / "disk"
     # `volatile` spares every sync of the guest, 10 ms each on some disks; its mark would refuse the next mount.
-    marker = disk / "work/work/incompat/volatile"
-    with contextlib.suppress(FileNotFoundError):
-        marker.rmdir()
+    remove_tree(disk / "work/work/incompat/volatile")
     options = f"lowerdir={rootfs},upperdir={disk / 'upper'},workdir={disk / 'work'},volatile"
     run(["mount", "-t", "overlay", "overlay", "-o", options, str(directory / "root")])
     # Of this network namespace, and read-only: else nspawn waits for an udev that never sees these interfaces.
@@ -138,7 +137,7 @@ def main() -> int:
     """Command line: the host's directory and the descriptor to report on."""
     try:
         return keep(Path(sys.argv[1]), int(sys.argv[2]))
-    except LabError as error:
+    except (LabError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ._system import LabError, read_json, wait_until, write_file
+from ._system import LabError, read_json, run, wait_until, write_file
+
+KILL_SECONDS = 10
 
 
 def _identity(pid: int) -> dict[str, int | str] | None:
@@ -55,18 +56,13 @@ def start(
     if pid is not None:
         return pid, False
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd="/",
-            env={**os.environ, **(environment or {})},
-        )
-    record(pid_file, process.pid)
-    return process.pid, True
+    # Forked by setsid and thus a child of PID 1: nobody here has to wait for it. The shell becomes the command.
+    script = 'log=$1; shift; echo $$; exec "$@" >>"$log" 2>&1 </dev/null'
+    variables = [f"{key}={value}" for key, value in (environment or {}).items()]
+    prefix = ["env", "--chdir=/", *variables, "setsid", "--fork", "sh", "-c", script, "sh", str(log_file)]
+    pid = int(run([*prefix, *command]).stdout)
+    record(pid_file, pid)
+    return pid, True
 
 
 def stop(pid_file: Path, timeout: float = 10) -> bool:
@@ -79,7 +75,7 @@ def stop(pid_file: Path, timeout: float = 10) -> bool:
         _signal(pid, signal.SIGTERM)
         if not wait_until(lambda: running(pid_file) is None, timeout):
             _signal(pid, signal.SIGKILL)
-            if not wait_until(lambda: running(pid_file) is None, timeout):
+            if not wait_until(lambda: running(pid_file) is None, KILL_SECONDS):
                 raise LabError(f"process {pid} of {pid_file} outlived SIGKILL")
     pid_file.unlink(missing_ok=True)
     return pid is not None

@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets and configuration of the stand-ins, and what is told of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fact8ra_lab.hosts import standins
+from fact8ra_lab.hosts._system import LabError, Paths
+from fact8ra_lab.hosts.network import Site
+from fact8ra_lab.hosts.standins import Cloud, StandIns
+from fact8ra_lab.standin import config as standin_config
+
+SITE = Site("alpha", 1)
+
+
+def configured(tmp_path: Path, cloud: Cloud) -> dict[str, object]:
+    StandIns(Paths(tmp_path, tmp_path / "cache"))._configure(SITE, cloud)
+    parsed: dict[str, object] = json.loads((tmp_path / "sites/alpha/standin.json").read_text())
+    return parsed
+
+
+def test_the_stand_in_takes_the_configuration(tmp_path: Path) -> None:
+    parsed = configured(tmp_path, Cloud())
+    config = standin_config.from_dict(parsed)
+    assert (config.name, config.bind, config.driver) == ("alpha", "10.71.1.1", "nspawn")
+
+
+def test_secrets_are_random_kept_and_for_root_alone(tmp_path: Path) -> None:
+    first = configured(tmp_path, Cloud())
+    files = sorted((tmp_path / "sites/alpha").iterdir())
+    assert [file.name for file in files] == ["flower.password", "oneadmin.password", "standin.json"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    passwords = {file.read_text() for file in files[:2]}
+    assert len(passwords) == 2
+    assert {len(password) for password in passwords} == {standins.PASSWORD_LENGTH}
+    assert configured(tmp_path, Cloud()) == first
+    described = json.dumps(StandIns(Paths(tmp_path, tmp_path)).describe([SITE], Cloud()))
+    assert not any(password in described for password in passwords)
+
+
+def test_the_tenant_may_create_what_a_federation_needs(tmp_path: Path) -> None:
+    seed = configured(tmp_path, Cloud(tenant="team"))["seed"]
+    assert isinstance(seed, dict)
+    assert seed["groups"] == ["team"]
+    assert seed["users"][0]["name"] == seed["users"][0]["group"] == "team"
+    assert seed["acls"] == [
+        "@team VM+NET+IMAGE+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *",
+        "@team CLUSTER/#0 ADMIN *",
+    ]
+
+
+def test_half_a_key_pair_is_made_again(tmp_path: Path) -> None:
+    lab = StandIns(Paths(tmp_path, tmp_path))
+    assert lab._ensure_key()
+    assert not lab._ensure_key()
+    key = tmp_path / "ssh/id_ed25519"
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.with_suffix(".pub").unlink()
+    assert lab._ensure_key()
+    assert key.with_suffix(".pub").read_text().startswith("ssh-ed25519 ")
+
+
+def test_one_that_ends_is_reported_with_its_log(tmp_path: Path) -> None:
+    lab = StandIns(Paths(tmp_path, tmp_path))
+    (tmp_path / "sites/alpha").mkdir(parents=True)
+    (tmp_path / "sites/alpha/standin.log").write_text("address already in use\n")
+    site = Site("alpha", 1)
+    with pytest.raises(
+        LabError, match=r"the stand-in of site alpha ended; the end of .*\naddress already in use"
+    ) as error:
+        # Nothing listens there while no lab of this computer has the site.
+        lab._wait(site)
+    assert "Traceback" not in str(error.value)
