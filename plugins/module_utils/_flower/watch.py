@@ -103,7 +103,8 @@ def follow(
                 after = moment
                 seen.log.feed(piece)
                 seen.text.append(piece)
-                if until(seen.run, seen.log) or clock() > deadline:
+                # An app that waits for SuperNodes logs every second, so the stream alone may never end.
+                if until(seen.run, seen.log) or stuck(seen.run, seen.log, limits) or clock() > deadline:
                     break
             away_since = None
         except FlowerFailure as failure:
