@@ -11,7 +11,7 @@ sides are brought to that form, and only what the user gave is compared. A wante
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -88,11 +88,3 @@ def overlay(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
         else:
             result[key] = item
     return result
-
-
-def as_set(items: Iterable[Mapping[str, Any]]) -> frozenset[tuple[tuple[str, str], ...]]:
-    """Return dicts of scalars as a set, for lists whose order means nothing; empty values count as missing."""
-    return frozenset(
-        tuple(sorted((str(key).upper(), scalar(value)) for key, value in item.items() if scalar(value) != ""))
-        for item in items
-    )

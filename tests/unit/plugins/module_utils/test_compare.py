@@ -75,9 +75,3 @@ def test_overlay_applies_and_removes() -> None:
         "c": {"d": 0},
     }
     assert current == {"a": {"x": 1, "y": 2}, "b": 3}
-
-
-def test_sets_of_dicts_have_no_order_and_no_empty_values() -> None:
-    left = [{"protocol": "TCP", "range": 22}, {"protocol": "ALL"}]
-    right = [{"PROTOCOL": "ALL", "ip": None, "size": ""}, {"Protocol": "TCP", "Range": "22"}]
-    assert compare.as_set(left) == compare.as_set(right)
