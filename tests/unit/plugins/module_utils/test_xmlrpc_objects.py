@@ -72,7 +72,7 @@ def test_owner_says_whose_object_is_meant(owner: str) -> None:
 
 
 def test_an_object_of_another_user_is_never_taken_by_its_name() -> None:
-    text = r"the name 'net' fits these virtual networks: id 3 of user 'oneadmin'. None belongs to user 'flower'. To work on"
+    text = r"'net' fits these virtual networks: id 3 of user 'oneadmin'\. None belongs to user 'flower'\. To work on"
     with pytest.raises(Ambiguous, match=text) as caught:
         Objects(_nets(pool_object(3, "net", "oneadmin"))).managed(VNET, PARAMS)
     assert caught.value.details["candidates"] == [{"id": 3, "name": "net", "owner": "oneadmin", "group": "oneadmin"}]
