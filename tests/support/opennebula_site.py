@@ -21,12 +21,14 @@ class Site:
         standin: the running stand-in.
         user: name and password.
         calls: XML-RPC methods that the last run called, in order, without the prefix C(one.).
+        flow_calls: what the last run asked of OneFlow, in order, as C("VERB /path").
         options: options that every run gets, beside the connection.
     """
 
     standin: Any
     user: tuple[str, str]
     calls: list[str] = field(default_factory=list)
+    flow_calls: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -41,8 +43,9 @@ class Site:
 
     @property
     def writes(self) -> list[str]:
-        """Those of C(calls) that may change something."""
-        return [call for call in self.calls if call.rpartition(".")[2] not in READING]
+        """Those of C(calls) and C(flow_calls) that may change something."""
+        flow = [call for call in self.flow_calls if not call.startswith("GET ")]
+        return [call for call in self.calls if call.rpartition(".")[2] not in READING] + flow
 
     def run(self, module: ModuleType, *, check: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
         """Run a module and return its result; raises ModuleFailed."""
@@ -51,6 +54,7 @@ class Site:
             return run_module(module, {**self.connection, **self.options, **options}, check=check, diff=diff)
         finally:
             self.calls = [what.removeprefix("one.") for api, what in self.standin.calls if api == "xmlrpc"]
+            self.flow_calls = [what for api, what in self.standin.calls if api == "oneflow"]
 
     def fail(self, module: ModuleType, **options: Any) -> dict[str, Any]:
         """Run a module that has to fail and return its result, which has C(msg) and C(failure)."""

@@ -14,6 +14,9 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document, as_list, identity
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states import (
+    COMING_UP,
+    FAILED_ROLE,
+    FAILED_UP,
     ServiceState,
     role_state_name,
     service_state,
@@ -29,6 +32,18 @@ LOG_LINES = 5
 def state_of(body: Mapping[str, Any]) -> ServiceState | None:
     """Return the state in a service's body; None for a number that this release does not know."""
     return service_state(body.get("state"))
+
+
+def failed_roles(body: Mapping[str, Any]) -> list[str]:
+    """Return the names of the roles that failed."""
+    roles = [role for role in as_list(body.get("roles")) if isinstance(role, Mapping)]
+    return [str(role.get("name")) for role in roles if role.get("state") in FAILED_ROLE]
+
+
+def failed_on_the_way_up(body: Mapping[str, Any]) -> bool:
+    """Tell whether a service has failed while it was deployed or scaled, whatever its own state says."""
+    state = state_of(body)
+    return state in FAILED_UP or (state in COMING_UP and bool(failed_roles(body)))
 
 
 def log_of(body: Mapping[str, Any]) -> list[str]:

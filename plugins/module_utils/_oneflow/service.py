@@ -18,6 +18,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import Inva
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, TEMPLATE, OneFlow
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import (
     facts,
+    failed_on_the_way_up,
     node_ids,
     service_vms,
     state_of,
@@ -28,7 +29,6 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states imp
     DELETABLE,
     FAILED,
     FAILED_DOWN,
-    FAILED_UP,
     GOING_DOWN,
     ServiceState,
     service_state_name,
@@ -190,7 +190,7 @@ class Manager:
         else:
             roles = {role["name"]: role for role in as_list(self.found.body.get("roles"))}
             self._warn_of_drift(self.found)
-            if state_of(self.found.body) in FAILED_UP or state_of(self.found.body) is ServiceState.HOLD:
+            if self._state_counts(self.found):
                 wanted["state"] = self.wanted_state.name
         wanted.update(self._wanted_roles(roles))
         outcome = ensure(
@@ -206,6 +206,11 @@ class Manager:
             check_mode=check_mode,
         )
         return outcome.result("service", lambda state: self._facts(state, predicted=check_mode))
+
+    def _state_counts(self, found: Document) -> bool:
+        """Tell whether the state of a service that is there is one to be changed, or the wanted one."""
+        state = state_of(found.body)
+        return failed_on_the_way_up(found.body) or state is ServiceState.HOLD or state is self.wanted_state
 
     def _settle(self, check_mode: bool) -> None:
         """Come to a state from which one can go on, or say why not; an interrupted run is continued by waiting."""
@@ -225,13 +230,14 @@ class Manager:
             if may_wait:
                 self._wait_gone(found)
             self.found = None
+        elif failed_on_the_way_up(found.body):
+            if not self.params.get("recover"):
+                raise self.watch.failed(found, "has failed", RETRY_OR_REMOVE)
         elif state in COMING_UP:
             if may_wait:
                 self.found = self.watch.until_up(found, self.wanted_state)
         elif state in FAILED_DOWN:
             raise self.watch.failed(found, "failed while it was removed", "remove it with state: absent, and run again")
-        elif state in FAILED_UP and not self.params.get("recover"):
-            raise self.watch.failed(found, "has failed", RETRY_OR_REMOVE)
         elif state is ServiceState.WARNING:
             raise self.watch.failed(found, "has VMs that do not run", MEND_VMS, code="service_warning")
         elif state is ServiceState.HOLD and self.params.get("hold") is None:

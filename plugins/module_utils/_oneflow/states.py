@@ -76,6 +76,10 @@ DELETABLE = frozenset({ServiceState.PENDING, ServiceState.RUNNING, ServiceState.
 """DELETE is accepted. Everywhere else but in GOING_DOWN only ``recover`` with ``delete`` removes the service."""
 
 
+FAILED_ROLE = frozenset({RoleState.FAILED_DEPLOYING, RoleState.FAILED_UNDEPLOYING, RoleState.FAILED_SCALING})
+"""A role that failed. Its service may stay in DEPLOYING or SCALING and never move again."""
+
+
 def service_state(value: object) -> ServiceState | None:
     """Return the state for ``BODY.state`` (an integer or a numeric string); None for an unknown number."""
     try:

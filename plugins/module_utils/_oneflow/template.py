@@ -185,9 +185,8 @@ def state_of(found: Document, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def body_state(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body's part of :func:`state_of`; ``body_name`` is the name that a rename does not change."""
+    """Return the body's part of :func:`state_of`."""
     return {
-        "body_name": str(body.get("name", "")),
         **{key: comparable(body.get(key)) for key in BODY_KEYS},
         "roles": {str(role.get("name")): _role_state(role) for role in as_list(body.get("roles"))},
     }
@@ -216,16 +215,13 @@ def wanted_state(desired: Mapping[str, Any], current: Mapping[str, Any] | None) 
     """
     have = current or {}
     wanted = {key: _whole(comparable(value), have.get(key)) for key, value in desired.items() if key in BODY_KEYS}
-    if current is not None and desired.get("name", have["body_name"]) != have["body_name"]:
-        wanted["body_name"] = desired["name"]
     if "roles" in desired:
         roles = have.get("roles") or {}
         wanted["roles"] = dict.fromkeys(roles)
         for role in desired["roles"]:
             before = roles.get(role["name"]) or {}
-            given = _ROLE_DEFAULTS | role if not before else role
             wanted["roles"][role["name"]] = {
-                key: _whole(_role_value(key, value), before.get(key)) for key, value in given.items() if key != "name"
+                key: _whole(_role_value(key, value), before.get(key)) for key, value in role.items() if key != "name"
             }
     return wanted
 
@@ -326,7 +322,8 @@ class Manager:
     def _update(self, body: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
         found = self.found
         assert found is not None
-        if changes.keys() - {"name", "owner", "group", "mode"}:
+        # A rename does not reach the name in the body, which is the default for new services.
+        if changes.keys() - {"owner", "group", "mode"}:
             # With the registration_time that was read; OneFlow refuses another one.
             self.flow.replace_template(found.id, self._for_server(body))
         self.flow.apply_common(TEMPLATE, found, changes, self.objects)

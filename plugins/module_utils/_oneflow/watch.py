@@ -17,6 +17,8 @@ from typing import Any
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import OpenNebulaError, Refused, ResourceTimeout
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, OneFlow
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import (
+    failed_on_the_way_up,
+    failed_roles,
     log_of,
     node_ids,
     service_vms,
@@ -24,7 +26,6 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts impo
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states import (
-    FAILED,
     FAILED_DOWN,
     GOING_DOWN,
     ServiceState,
@@ -139,7 +140,7 @@ class Watch:
         state = state_of(seen.body)
         if self._just_acted(seen):
             return
-        if state in FAILED:
+        if state in FAILED_DOWN or failed_on_the_way_up(seen.body):
             raise self.failed(seen, "has failed", RETRY_OR_REMOVE)
         if state is ServiceState.WARNING:
             raise self.failed(seen, "has VMs that do not run", MEND_VMS, code="service_warning")
@@ -233,10 +234,12 @@ class Watch:
         """Return the error for a service that will not come: with its state, its VMs that do not run, its log."""
         state = service_state_name(seen.body.get("state"))
         log, vms = log_of(seen.body), self._troubled(seen)
+        roles = failed_roles(seen.body)
         parts = [f"{self.label(seen)} {what} (it is {state})"]
+        parts += [f"failed roles: {', '.join(roles)}"] if roles else []
         parts += [f"VMs: {', '.join(vms)}"] if vms else []
         parts += [f"its log ends with: {' / '.join(log)}"] if log else []
-        details = {"id": seen.id, "state": state, "log": log, "vms": vms}
+        details = {"id": seen.id, "state": state, "roles": roles, "log": log, "vms": vms}
         return Refused(f"{'; '.join(parts)}. To go on: {advice}.", code=code, details=details)
 
     def _timeout(self, error: ResourceTimeout, seen: Document, wanted: str) -> ResourceTimeout:
@@ -244,7 +247,7 @@ class Watch:
         reason = _REASONS.get(state, "") if state is not None else ""
         if state is ServiceState.DEPLOYING and seen.body.get("ready_status_gate"):
             reason = "The template has ready_status_gate: each VM has to report READY=YES to OneGate."
-        log, vms = log_of(seen.body), self._troubled(seen)
+        log, vms = log_of(seen.body), self._troubled(seen, every=wanted == "gone")
         parts = [
             f"{self.label(seen)} was not {wanted} after wait_timeout={self.timeout:g} s; "
             f"it is {service_state_name(seen.body.get('state'))}.",
@@ -258,13 +261,15 @@ class Watch:
             details={"id": seen.id, "log": log, "vms": vms},
         )
 
-    def _troubled(self, seen: Document) -> list[str]:
-        """Return the VMs of a service that do not run, with what oned wrote about them."""
+    def _troubled(self, seen: Document, *, every: bool = False) -> list[str]:
+        """Return the VMs of a service that do not run (or every one that is there), with what oned wrote about them."""
         ids = node_ids(seen.body)
         try:
             vms = service_vms(self.client, ids)
         except OpenNebulaError:
             return []  # the failure that is reported matters more
+        if every:
+            return [vm.describe() for vm in vms.values() if not vm.gone]
         gone = [f"id {number} (gone)" for number in ids if number not in vms]
         return [vm.describe() for vm in vms.values() if not vm.running or vm.user_template.get("ERROR")] + gone
 

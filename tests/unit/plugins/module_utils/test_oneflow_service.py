@@ -285,6 +285,32 @@ def test_every_failed_state_ends_the_wait(state: int) -> None:
         Run(NEW, *_creation(11), *_states(state))
 
 
+def _with_failed_role(state: int, role_state: int = 7) -> Any:
+    roles = [{**role, "state": 2, "nodes": []} for role in TEMPLATE_BODY["roles"]]
+    roles[1]["state"] = role_state
+    return service(7, state, more={"roles": roles}, log=["E: Role supernode : Instantiate failed"])
+
+
+@pytest.mark.parametrize(("state", "role_state"), [(1, 7), (8, 9), (11, 7)])
+def test_a_role_that_failed_ends_the_wait_even_when_the_service_does_not_say_so(state: int, role_state: int) -> None:
+    with pytest.raises(Refused, match="failed roles: supernode") as raised:
+        Run(NEW, *_creation(11), get(f"{PATH}/7", _with_failed_role(state, role_state)))
+    assert raised.value.code == "service_failed"
+    assert "Instantiate failed" in raised.value.message
+    with pytest.raises(Refused, match="failed roles: supernode"):
+        Run(NEW, get(PATH, pool(_with_failed_role(state, role_state))))
+
+
+def test_a_role_that_failed_is_recovered() -> None:
+    steps = [
+        get(PATH, pool(_with_failed_role(1))),
+        action(f"{PATH}/7", "recover", {}),
+        get(f"{PATH}/7", _with_failed_role(1)),
+        *_states(1, 2, 2),
+    ]
+    assert Run(_params(recover=True), *steps).result["changed"]
+
+
 def test_a_failure_is_told_even_when_the_vms_cannot_be_read() -> None:
     client = _client(**{"vmpool.infoextended": NotAuthorized("no")})
     with pytest.raises(Refused, match="has failed"):
@@ -407,7 +433,10 @@ def test_rename_and_mode() -> None:
         get(f"{PATH}/7", service(name="new", mode="640")),
     ]
     run = Run(_params(id=7, name="new", mode="640"), *steps)
-    assert run.result["diff"] == {"before": {"name": "fed", "mode": "600"}, "after": {"name": "new", "mode": "640"}}
+    assert run.result["diff"] == {
+        "before": {"name": "fed", "mode": "600", "state": "RUNNING"},
+        "after": {"name": "new", "mode": "640", "state": "RUNNING"},
+    }
 
 
 def test_what_cannot_be_changed_is_a_warning() -> None:
@@ -473,8 +502,16 @@ def test_scaling_goes_through_scaling_and_cooldown() -> None:
     ]
     run = Run(params, *steps)
     assert run.result["diff"] == {
-        "before": {"name": "fed", "roles": {"supernode": {"cardinality": 1}, "superlink": {"cardinality": 1}}},
-        "after": {"name": "fed", "roles": {"supernode": {"cardinality": 3}, "superlink": {"cardinality": 1}}},
+        "before": {
+            "name": "fed",
+            "state": "RUNNING",
+            "roles": {"supernode": {"cardinality": 1}, "superlink": {"cardinality": 1}},
+        },
+        "after": {
+            "name": "fed",
+            "state": "RUNNING",
+            "roles": {"supernode": {"cardinality": 3}, "superlink": {"cardinality": 1}},
+        },
     }
 
 
