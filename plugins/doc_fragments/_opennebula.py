@@ -26,8 +26,8 @@ options:
   flow_endpoint:
     description:
       - URL of the REST interface of OneFlow, such as V(http://one.example.com:2474). It may carry a path.
-      - Only the modules whose names begin with C(oneflow_) need it. All others accept it, so that it can be set once
-        for the action group.
+      - Only the modules that speak to OneFlow need it. All others accept it, so that it can be set once for the action
+        group.
       - If the option is not given, the value of the environment variable E(ONEFLOW_URL) or
         E(OPENNEBULA_FLOW_ENDPOINT) is used.
     type: str

@@ -116,11 +116,6 @@ class ManagedSecurityGroup(Managed):
         if rule.get("network_id") is None and rule.get("network") is not None:
             rule["network_id"] = self.objects.referred(VNET, rule["network"], "rules[].network")
         rule.pop("network", None)
-        if (rule.get("ip") is None) != (rule.get("size") is None):
-            raise InvalidInput(
-                f"The rule {_given(given)} has only one of ip and size; a range of addresses needs both.",
-                details={"option": "rules"},
-            )
         if rule.get("range") is not None and rule["protocol"] not in ("TCP", "UDP"):
             raise InvalidInput(
                 f"The rule {_given(given)} has a range of ports, which only TCP and UDP have.",

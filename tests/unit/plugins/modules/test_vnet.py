@@ -29,7 +29,7 @@ NETWORK: dict[str, Any] = {
     "network_mask": "255.255.255.0",
     "gateway": "10.71.1.1",
     "dns": "10.71.1.1 9.9.9.9",
-    "attributes": {"description": 'say "hi", a=b\nsecond ] line', "path": "C:\\"},
+    "attributes": {"description": 'say "hi", a=b ✓ ü\nsecond ] line', "path": "C:\\"},
     "address_ranges": [{"ip": "10.71.1.10", "size": 50}],
 }
 
@@ -42,7 +42,7 @@ def test_life_of_a_network(admin: Site) -> None:
         "address_ranges": [{"ip": "10.71.1.100", "size": 5}, {"ip": "10.71.1.10", "size": 60}],
     }
     network = admin.lifecycle(vnet, "vnet", create=NETWORK, update=update)
-    assert network["template"]["DESCRIPTION"] == 'say "hi", a=b\nsecond ] line'
+    assert network["template"]["DESCRIPTION"] == 'say "hi", a=b ✓ ü\nsecond ] line'
     assert network["template"]["PATH"] == "C:\\"
     assert (network["state"], network["mode"], network["uname"]) == ("READY", "640", "oneadmin")
     assert [(each["ip"], each["size"]) for each in network["address_ranges"]] == [

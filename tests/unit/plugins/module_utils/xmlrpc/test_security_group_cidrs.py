@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.security_group import _for_each_cidr
 
