@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -31,6 +32,7 @@ _SETTLED = 15.0
 # A younger one must be seen with it twice, this far apart.
 _APART = 1.5
 _JOURNAL_LINES = 25
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 # Text of Flower 1.41 in a unit's journal, what it means, and whether waiting cannot help.
 CAUSES: list[tuple[str, str, bool]] = [
@@ -52,7 +54,7 @@ CAUSES: list[tuple[str, str, bool]] = [
         False,
     ),
     ("[code: 2001]", "the SuperLink wants a registered key, and this SuperNode gives none", True),
-    ("Connection attempt failed", "the SuperLink does not answer at the address and port that this node dials", False),
+    ("Connection attempt failed", "nothing answers at the address and port that it dials", False),
     ("Exit Code: 305", "the connection to the SuperLink failed", False),
 ]
 # Unaccepted signatures are the one refusal that Flower does not name: it ends "gracefully", with status 0.
@@ -69,11 +71,13 @@ def systemd(name: str) -> dict[str, str]:
 
 
 def journal(name: str, since: float = 0) -> list[str]:
-    """Last lines of a unit's journal, not older than a time (seconds of the epoch)."""
-    command = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={_JOURNAL_LINES}", f"--unit={name}"]
-    command.append(f"--since=@{math.ceil(since)}")
+    """Last lines of a unit's journal, not older than a time (seconds of the epoch), without colours."""
+    command = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--unit={name}"]
+    # Together journalctl would print the first lines since then, not the last ones.
+    command.append(f"--since=@{math.ceil(since)}" if since else f"--lines={_JOURNAL_LINES}")
     printed = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
-    return [line for line in printed.decode(errors="replace").splitlines() if line.strip()]
+    lines = _COLOUR.sub("", printed.decode(errors="replace")).splitlines()
+    return [line for line in lines if line.strip()][-_JOURNAL_LINES:]
 
 
 def connected(pid: int, port: int) -> bool:
@@ -141,7 +145,7 @@ def cause(lines: list[str]) -> tuple[str, bool]:
     for text, meaning, final in CAUSES:
         for line in reversed(lines):
             if text in line:
-                detail = line.split("CERTIFICATE_VERIFY_FAILED]", 1)[-1].strip().rstrip(")")
+                detail = line.split("CERTIFICATE_VERIFY_FAILED]", 1)[-1].split("(_ssl", 1)[0].strip()
                 return meaning.format(detail=detail), final
     if any(_GRACEFUL in line for line in lines):
         return (
@@ -176,7 +180,8 @@ def wait(request: dict[str, Any]) -> dict[str, Any]:
                 "ready": False,
                 "seconds": seconds,
                 "problems": problems,
-                "journal": {unit.name: journal(unit.name) for unit in units if faults[unit.name]},
+                # Units come in the order in which they need each other: the first one that fails tells the most.
+                "journal": {name: journal(name) for name in [unit.name for unit in units if faults[unit.name]][:1]},
             }
         time.sleep(_INTERVAL)
 
