@@ -86,7 +86,8 @@ class Features:
     def __call__(self, images: Floats) -> Floats:
         """Map images (n, PIXELS) to features (n, F) of mean square 1."""
         angles: Floats = images @ self.frequencies + self.phases
-        return 2.0**0.5 * np.cos(angles)
+        scaled: Floats = np.sqrt(2.0) * np.cos(angles)
+        return scaled
 
 
 def initial(settings: Settings) -> list[Floats]:
