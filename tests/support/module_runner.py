@@ -7,12 +7,28 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
-from ansible.module_utils import basic
+from ansible.module_utils import _internal
+from ansible.module_utils.common import warnings as module_warnings
 from ansible.module_utils.testing import patch_module_args
+
+
+@contextlib.contextmanager
+def as_on_a_target() -> Iterator[None]:
+    """Let warnings reach the module's result, and only its own.
+
+    A test that loads a plugin turns this process into a controller, where warnings are displayed.
+    """
+    with (
+        mock.patch.object(_internal, "is_controller", False),
+        mock.patch.object(module_warnings, "_global_warnings", {}),
+        mock.patch.object(module_warnings, "_global_deprecations", {}),
+    ):
+        yield
 
 
 class ModuleFailed(AssertionError):
@@ -32,9 +48,13 @@ def run_module(
         ModuleFailed: it failed. Its output must not hold a traceback or the password in any case.
     """
     output = io.StringIO()
-    basic._global_warnings = {}
     arguments = {**params, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
-    with patch_module_args(arguments), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+    with (
+        as_on_a_target(),
+        patch_module_args(arguments),
+        contextlib.redirect_stdout(output),
+        contextlib.suppress(SystemExit),
+    ):
         module.main()
     text = output.getvalue()
     assert "Traceback" not in text

@@ -186,3 +186,13 @@ def test_a_defect_names_its_place_and_shows_no_traceback() -> None:
         run_in_process(_module(fail), {})
     assert caught.value.result["failure"]["code"] == "internal_error"
     assert "File " not in json.dumps(caught.value.result)
+
+
+def test_a_warning_of_a_module_fails_its_test() -> None:
+    def warn(module: AnsibleModule) -> dict[str, Any]:
+        module.warn("careful")
+        return {"changed": False}
+
+    with pytest.raises(AssertionError, match="careful"):
+        run_in_process(_module(warn), {})
+    assert run_in_process(_module(lambda _module: {"changed": False}), {})["changed"] is False

@@ -4,10 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from module_runner import as_on_a_target
 from opennebula_site import Site
+
+
+@pytest.fixture(autouse=True)
+def _on_a_target() -> Iterator[None]:
+    with as_on_a_target():
+        yield
 
 
 @pytest.fixture
