@@ -8,11 +8,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fact8ra_lab.hosts import base, network, wan
-from fact8ra_lab.hosts._system import Paths, wait_until
+from fact8ra_lab.hosts._system import NETNS_DIR, Paths, wait_until
 from fact8ra_lab.hosts.machines import Machines, Nic, Spec, mac_of, ssh_answers
 from fact8ra_lab.hosts.network import Site
 
@@ -65,7 +66,7 @@ def sites(rootfs: Path) -> Iterator[tuple[Site, Site]]:
     up = [site.name for site in network.sites()]
     wan.change(up, delay=before.delay, jitter=before.jitter, loss=before.loss, rate=before.rate, cut=before.cut)
     network.down([WEST.name, EAST.name])
-    assert not list(network.NETNS_DIR.glob("f8-t*st"))
+    assert not list(NETNS_DIR.glob("f8-t*st"))
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def change_wan(sites: tuple[Site, Site]) -> Iterator[Callable[..., None]]:
     """Sets the WAN, and frees it at the end."""
     names = [site.name for site in sites]
 
-    def change(**values: object) -> None:
+    def change(**values: Any) -> None:
         wan.change(names, **values)
 
     yield change

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fact8ra_lab.hosts import base, network, processes, wan
-from fact8ra_lab.hosts._system import LabError, Paths, in_netns, wait_until
+from fact8ra_lab.hosts._system import NETNS_DIR, LabError, Paths, in_netns, wait_until
 from fact8ra_lab.hosts.network import Site
 
 from .conftest import EAST, WEST, Hosts
@@ -74,7 +74,7 @@ def test_nothing_of_the_controller_itself_changes(sites: tuple[Site, Site]) -> N
 
 
 def test_a_stale_namespace_file_of_before_a_reboot_is_no_obstacle(sites: tuple[Site, Site]) -> None:
-    path = network.NETNS_DIR / "f8-tstale"
+    path = NETNS_DIR / "f8-tstale"
     path.touch()
     assert network.up([Site("tstale", 54)])
     assert network.down(["tstale"])
@@ -92,7 +92,7 @@ def test_addresses_that_are_routed_elsewhere(sites: tuple[Site, Site]) -> None:
             network.up([Site("tmore", 55)])
     finally:
         subprocess.run(["ip", "route", "del", "10.71.200.0/24", "dev", "lo"], check=True)
-    assert not (network.NETNS_DIR / "f8-tmore").exists()
+    assert not (NETNS_DIR / "f8-tmore").exists()
 
 
 def test_down_ends_what_runs_inside(sites: tuple[Site, Site]) -> None:

@@ -116,15 +116,21 @@ def _batch(netns: str | None, lines: Iterable[str]) -> None:
 
 
 def sites() -> list[Site]:
-    """Return the sites that are up, by the controller's interfaces towards them."""
-    found = []
-    for link in ip_json(["-4", "addr", "show"]):
-        name = link["ifname"].partition("@")[0]
-        for address in link.get("addr_info", []):
-            if name.startswith("f8m-") and IPv4Address(address["local"]) in MANAGEMENT:
-                offset = int(IPv4Address(address["local"])) - int(MANAGEMENT.network_address)
-                found.append(Site(name.removeprefix("f8m-"), offset // 4 + 1))
+    """Return the sites that are up, by the gateway in each one's namespace; the same from wherever it is asked."""
+    found = [site for path in NETNS_DIR.glob("f8-*") if (site := _site_of(path.name)) is not None]
     return sorted(found, key=lambda site: site.index)
+
+
+def _site_of(netns: str) -> Site | None:
+    """Return the site whose gateway is in a namespace, None where there is none."""
+    if netns == WAN_NETNS or not netns_exists(netns):
+        return None
+    link = _links(netns).get(BRIDGE)
+    for entry in link["addr_info"] if link else []:
+        address = ipaddress.ip_address(entry["local"])
+        if address in SUPERNET:
+            return Site(netns.removeprefix("f8-"), (int(address) >> 8) & 0xFF)
+    return None
 
 
 def idle() -> set[str]:
@@ -146,12 +152,11 @@ def find(name: str) -> Site:
 
     Raises LabError naming those that are.
     """
-    up = sites()
-    for site in up:
-        if site.name == name and netns_exists(site.netns):
-            return site
-    running = ", ".join(site.name for site in up) or "none"
-    raise LabError(f"site `{name}` has no network (up: {running}); bring it up with `network up --site {name}:NUMBER`")
+    site = _site_of(f"f8-{name}")
+    if site is None:
+        running = ", ".join(site.name for site in sites()) or "none"
+        raise LabError(f"site `{name}` has no network (up: {running}); bring it up with `network up --site {name}:N`")
+    return site
 
 
 def preflight(wanted: Sequence[Site]) -> None:
