@@ -127,9 +127,9 @@ def _xml_differences(recorded: ElementTree.Element, own: ElementTree.Element, pa
         yield f"{path}: element {own.tag}, recorded {recorded.tag}"
         return
     if not len(recorded) and not len(own):
-        before, after = recorded.text or "", own.text or ""
-        if not _rule(path)(before, after):
-            yield f"{path}: {after!r}, recorded {before!r}"
+        text, own_text = recorded.text or "", own.text or ""
+        if not _rule(path)(text, own_text):
+            yield f"{path}: {own_text!r}, recorded {text!r}"
         return
     if [child.tag for child in recorded] != [child.tag for child in own]:
         yield f"{path}: elements {[child.tag for child in own]}, recorded {[child.tag for child in recorded]}"

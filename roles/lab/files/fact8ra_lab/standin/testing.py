@@ -23,8 +23,6 @@ from .faults import Faults
 TENANT_RIGHTS: Final = (
     "@flower VM+IMAGE+TEMPLATE+DOCUMENT+SECGROUP+NET/* CREATE *",
     "@flower CLUSTER/#0 ADMIN *",
-    "@flower HOST/* USE *",
-    "@flower CLUSTER/* USE *",
 )
 
 

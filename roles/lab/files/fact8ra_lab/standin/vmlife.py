@@ -214,11 +214,13 @@ class VmLife:
     def _work(self, vm: VM, call: Callable[[Machine], None], done: Callable[[VM, str], None]) -> None:
         """Calls the driver and then ``done`` with the VM and the error's text ("" for none), under the lock."""
         machine = self.machine(vm)
+        # Taken here, as the entry goes when the VM ends: what was asked first is done first.
+        one_by_one = self._vm_locks.setdefault(vm.id, threading.Lock())
 
         def run() -> None:
             error = ""
             try:
-                with self._vm_locks.setdefault(machine.vm_id, threading.Lock()):
+                with one_by_one:
                     call(machine)
             except DriverError as failure:
                 error = str(failure) or failure.__class__.__name__

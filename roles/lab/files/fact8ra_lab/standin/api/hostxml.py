@@ -42,7 +42,8 @@ def template(host: Host) -> Template:
 
 def datastores() -> str:
     """The host's disks."""
-    return f"<DATASTORES>{_tags({'DISK_USAGE': '0', 'FREE_DISK': '20480', 'MAX_DISK': '20480', 'USED_DISK': '9720'})}</DATASTORES>"
+    disks = {"DISK_USAGE": "0", "FREE_DISK": "20480", "MAX_DISK": "20480", "USED_DISK": "9720"}
+    return f"<DATASTORES>{_tags(disks)}</DATASTORES>"
 
 
 def pci_devices(host: Host) -> str:

@@ -185,17 +185,17 @@ def is_warning(vm: VM) -> bool:
     return is_failed(vm) or vm.state in _STOPPED or (vm.state == ACTIVE and vm.lcm == 16)
 
 
+def _reached(vm: VM, target: str, gated: bool) -> bool:
+    if vm.state == DONE or vm.state in _STOPPED:
+        return True
+    if target == "hold":
+        return vm.state == HOLD
+    ready = not gated or vm.user_template.text("READY") == "YES"
+    return target == "running" and (vm.state, vm.lcm) == (ACTIVE, RUNNING) and ready
+
+
 def look(vms: Iterable[VM | None], target: str, gated: bool) -> tuple[set[int], set[int]]:
     """The VMs that reached a target ("running", "done", "hold") and those that failed."""
-    reached, failed = set(), set()
-    for vm in vms:
-        if vm is None:
-            continue
-        if is_failed(vm):
-            failed.add(vm.id)
-        elif vm.state == DONE or vm.state in _STOPPED or (target == "hold" and vm.state == HOLD):
-            reached.add(vm.id)
-        elif target == "running" and (vm.state, vm.lcm) == (ACTIVE, RUNNING):
-            if not gated or vm.user_template.text("READY") == "YES":
-                reached.add(vm.id)
-    return reached, failed
+    known = [vm for vm in vms if vm is not None]
+    failed = {vm.id for vm in known if is_failed(vm)}
+    return {vm.id for vm in known if vm.id not in failed and _reached(vm, target, gated)}, failed

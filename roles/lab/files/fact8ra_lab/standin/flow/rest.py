@@ -53,7 +53,7 @@ def unknown_route(verb: str, path: str, host: str) -> Answer:
         '<!DOCTYPE html>\n<html>\n<head>\n  <style type="text/css">\n'
         "  body { text-align:center;font-family:helvetica,arial;font-size:22px;\n    color:#888;margin:20px}\n"
         "  #c {margin:0 auto;width:500px;text-align:left}\n  </style>\n</head>\n<body>\n"
-        "  <h2>Sinatra doesn’t know this ditty.</h2>\n"
+        "  <h2>Sinatra doesn\u2019t know this ditty.</h2>\n"
         f"  <img src='http://{host}/__sinatra__/404.png'>\n"
         f'  <div id="c">\n    Try this:\n    <pre>{verb.lower()} &#x27;{route}&#x27; do\n'
         "  &quot;Hello World&quot;\nend\n</pre>\n  </div>\n</body>\n</html>\n"
@@ -429,7 +429,8 @@ class FlowRest:
         if not isinstance(role.get("template_contents", {}), dict):
             raise FlowError(
                 400,
-                f"Error validating template_contents object for therole {role['name']}. The object must be a valid hash.",
+                f"Error validating template_contents object for therole {role['name']}."
+                " The object must be a valid hash.",
             )
         if role.get("user_inputs") is None:
             return
