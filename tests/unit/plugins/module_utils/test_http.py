@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from servers import Reply, Request, closed_port, http_server, self_signed, silen
 from ansible_collections.fact8ra.flower.plugins.module_utils import _http
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import ConnectionFailed, InvalidInput
 from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target, fetch
+
+PATIENCE = 10.0
+"""Seconds after which a timeout of less than half a second has failed, however busy the machine is."""
 
 
 @pytest.fixture(autouse=True)
@@ -108,20 +112,23 @@ def test_a_silent_server_costs_no_more_than_the_timeout(scheme: str, limit: str)
         began = time.monotonic()
         with pytest.raises(ConnectionFailed, match=limit) as caught:
             fetch(target, "GET", "/service")
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < PATIENCE
     assert caught.value.details["reason"] == "timeout"
 
 
 def test_a_server_that_stops_in_the_middle_costs_no_more_than_the_timeout() -> None:
+    released = threading.Event()
+
     def stall(_request: Request) -> Reply:
-        time.sleep(1.0)
+        released.wait(60)
         return 200, b"late"
 
     with http_server(stall) as server:
         began = time.monotonic()
         with pytest.raises(ConnectionFailed, match=r"no answer within read_timeout=0\.2 s"):
             fetch(_target(server.url, read_timeout=0.2), "POST", "/service")
-        assert time.monotonic() - began < 0.9
+        assert time.monotonic() - began < PATIENCE
+        released.set()
 
 
 def test_something_that_is_not_http() -> None:
