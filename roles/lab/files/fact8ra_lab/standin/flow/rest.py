@@ -22,9 +22,10 @@ from ..model import PERMISSION_NAMES, Document, VMTemplate
 from ..rpc import Rpc
 from . import schema
 from .errors import FlowError, InvalidTemplate, RubyError, of_call
-from .lcm import SERVICE, TEMPLATE, Lcm
+from .lcm import TEMPLATE, Lcm
 from .schema import Body, to_integer
 from .service import Service
+from .waits import SERVICE
 
 HTML: Final = "text/html;charset=utf-8"
 _SCHEDULED: Final = (
