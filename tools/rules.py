@@ -26,7 +26,7 @@ GROUP_FRAGMENTS = {"opennebula": f"{COLLECTION}._attributes.actiongroup_opennebu
 OPTION_FRAGMENTS = {"opennebula": f"{COLLECTION}._opennebula"}
 # In halves, so that `reuse lint` does not take this file's text for licence lines.
 LICENCE_TAG = "SPDX-License" + "-Identifier:"
-WITH_COMMENTS = {".py", ".sh", ".yml", ".yaml", ".toml", ".j2", ".cfg"}
+WITH_COMMENTS = {".py", ".sh", ".yml", ".yaml", ".toml", ".cfg"}
 LICENCES = (
     ("plugins/module_utils/", "BSD-2-Clause"),
     ("plugins/", "GPL-3.0-or-later"),

@@ -131,7 +131,9 @@ def _hosts(client: Client) -> tuple[Mapping[str, Any], ...] | None:
 def _documents(flow: Target, path: str) -> tuple[Document, ...]:
     status, answer = fetch(flow, "GET", path)
     if status != 200:
-        raise OpenNebulaError(f"{flow.url}: could not list {path}: {answer} (HTTP {status})", details={"status": status})
+        raise OpenNebulaError(
+            f"{flow.url}: could not list {path}: {answer} (HTTP {status})", details={"status": status}
+        )
     try:
         return tuple(pool(answer))
     except ValueError as error:
@@ -152,7 +154,9 @@ def deployed(offer: Offer, needs: Needs) -> bool:
 
 
 def _version(offer: Offer, needs: Needs) -> list[str]:
-    have, least = (tuple(int(n) for n in re.findall(r"\d+", text)[:3]) for text in (offer.version, needs.minimum_version))
+    have, least = (
+        tuple(int(n) for n in re.findall(r"\d+", text)[:3]) for text in (offer.version, needs.minimum_version)
+    )
     if have >= least:
         return []
     return [f"OpenNebula is {offer.version}; {needs.minimum_version} or later is needed"]
@@ -217,7 +221,9 @@ def _network(offer: Offer, needs: Needs) -> list[str]:
     ranges = as_list(called[0], "AR_POOL", "AR")
     free = sum(as_int(each.get("SIZE")) or 0 for each in ranges) - (as_int(called[0].get("USED_LEASES")) or 0)
     if not deployed(offer, needs) and free < needs.vms:
-        return [f"virtual network {needs.network} (id {called[0]['ID']}) has {free} free addresses; {needs.vms} are needed"]
+        return [
+            f"virtual network {needs.network} (id {called[0]['ID']}) has {free} free addresses; {needs.vms} are needed"
+        ]
     return []
 
 

@@ -13,8 +13,8 @@ version_added: 1.0.0
 author:
   - The fact8ra.flower contributors (@fact8ra)
 description:
-  - Reads, with about a dozen calls, the version, the user's rights and quotas, the image, the network, the capacity of the
-    hosts (where the user may see them), and whether the names that a federation will use are free.
+  - Reads, with about a dozen calls, the version, the user's rights and quotas, the image, the network, the capacity of
+    the hosts (where the user may see them), and whether the names that a federation will use are free.
   - Fails with everything that is wrong at once, so that nothing is created at a site that cannot take its share.
   - Never changes anything.
 extends_documentation_fragment:

@@ -81,8 +81,8 @@ vnets:
     address_ranges:
       description:
         - Address ranges with the keys C(id), C(size), C(type), C(ip), C(mac) and so on.
-        - With O(id) or O(name) they have C(ip_end), C(mac_end) and C(leases) too. A lease has the keys C(ip), C(mac) and the id of its holder
-          under C(vm), C(vnet) or C(vrouter).
+        - With O(id) or O(name) they have C(ip_end), C(mac_end) and C(leases) too. A lease has the keys C(ip), C(mac)
+          and the id of its holder under C(vm), C(vnet) or C(vrouter).
       type: list
       elements: dict
 """
