@@ -57,7 +57,8 @@ def _nodes(
         return x + (index % columns) * (each + PAD), y + (index // columns) * STEP, each, NODE_HEIGHT
 
     for index, node in enumerate(shown):
-        line = f"SuperNode {node.get('address') or ''}".rstrip()
+        kind = "SuperNode " if node.get("online") else ""
+        line = f"{kind}{node.get('address') or ''}".strip()
         parts.append(_box(*place(index), "node", node["name"], line, node.get("online")))
     count = len(shown)
     if rest := nodes[count:]:
