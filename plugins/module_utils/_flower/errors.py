@@ -25,13 +25,13 @@ _CONNECTION_CAUSES = (
     ("certificate_verify_failed", "tls_authority", "no authority in the root certificates file issued its certificate"),
     ("wrong_version_number", "tls_plain", "it does not speak TLS on this port"),
     ("record layer failure", "tls_plain", "it does not speak TLS on this port"),
+    ("timed out", "timeout", "no answer came in time"),
     ("ssl", "tls", "the TLS handshake failed"),
     ("connection refused", "refused", "nothing listens there; is the unit flower-superlink running?"),
     ("name or service not known", "name_unknown", "the name cannot be resolved"),
     ("temporary failure in name resolution", "name_unknown", "the name cannot be resolved"),
     ("no route to host", "no_route", "no route leads there"),
     ("network is unreachable", "no_route", "no route leads there"),
-    ("timed out", "timeout", "no answer came in time"),
 )  # fmt: skip
 
 

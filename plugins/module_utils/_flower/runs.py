@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -155,8 +155,16 @@ def resolve(labels: Labels, label: str, run_id: str) -> tuple[str, str]:
 
 def missing_files(results: str, run_id: str, required: list[str]) -> list[str]:
     """Return the required files that the ServerApp did not write, or left empty."""
-    folder = Path(results, run_id)
-    return [name for name in required if not (folder / name).is_file() or (folder / name).stat().st_size == 0]
+    return [name for name in required if not _plain(Path(results, run_id, name))]
+
+
+def _plain(path: Path) -> bool:
+    """Whether a path is a plain file with something in it."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
 def collect(results: str, state: str, seen: Followed) -> tuple[list[dict[str, Any]], bool]:
@@ -173,11 +181,10 @@ def collect(results: str, state: str, seen: Followed) -> tuple[list[dict[str, An
     try:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         changed = _write_log(target / "log.txt", "\n".join(seen.log.lines) + "\n")
-        source = Path(results, run_id)
-        names = sorted(os.listdir(source)) if source.is_dir() and not source.is_symlink() else []
-        for name in names:
-            if name != "log.txt":
-                changed = _copy(source / name, target / name) or changed
+        with _folder(Path(results, run_id)) as folder:
+            for name in sorted(os.listdir(folder)) if folder is not None else []:
+                if name != "log.txt":
+                    changed = _copy(folder, name, target / name) or changed
         files = [
             {"name": path.name, "path": str(path), "size": path.stat().st_size} for path in sorted(target.iterdir())
         ]
@@ -194,16 +201,32 @@ def _write_log(path: Path, text: str) -> bool:
     return True
 
 
-def _copy(source: Path, target: Path) -> bool:
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[int | None]:
+    """Hold a folder open, so that nobody swaps it for a link meanwhile; None when it is none, or a link."""
     try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _copy(folder: int | None, name: str, target: Path) -> bool:
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError:
         # A link, or gone since it was listed.
         return False
+    found = os.fstat(descriptor)
+    # A second name of a file may be one that its owner did not mean to show.
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(descriptor)
+        return False
     with os.fdopen(descriptor, "rb") as reader:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-            return False
         if target.exists():
             have = target.stat()
             if (have.st_size, have.st_mtime_ns) == (found.st_size, found.st_mtime_ns):

@@ -51,7 +51,6 @@ class Followed:
 
     run: Run
     log: RunLog = field(default_factory=RunLog)
-    text: list[str] = field(default_factory=list)
     reached: bool = False
     problem: FlowerFailure | None = None
 
@@ -102,7 +101,6 @@ def follow(
             for piece, moment in source.log(run_id, after):
                 after = moment
                 seen.log.feed(piece)
-                seen.text.append(piece)
                 # An app that waits for SuperNodes logs every second, so the stream alone may never end.
                 if until(seen.run, seen.log) or stuck(seen.run, seen.log, limits) or clock() > deadline:
                     break

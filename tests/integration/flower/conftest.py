@@ -205,9 +205,9 @@ class Federation:
             "--node-config", f'name="{name}" site="loop"', "--port", str(port),
         )  # fmt: skip
 
-    def ansible(self, *arguments: str, program: str = "ansible") -> subprocess.CompletedProcess[str]:
-        """Run a program of ansible-core from the checkout, colours and host key questions off."""
-        environment = {
+    def environment(self) -> dict[str, str]:
+        """Environment of ansible-core's programs: the checkout's configuration, no colours."""
+        return {
             **os.environ,
             "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
@@ -215,31 +215,101 @@ class Federation:
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
             "LC_ALL": "C.UTF-8",
         }
-        return subprocess.run(
-            [str(Path(sys.executable).parent / program), *arguments],
-            env=environment,
+
+    def command(self, name: str, *flags: str, **arguments: Any) -> list[str]:
+        """Return the command that runs a module against this federation."""
+        arguments = {"address": self.address, "root_certificates": str(self.certificate), **arguments}
+        if name == "flower_run":
+            arguments.setdefault("state_directory", str(self.state_directory))
+            arguments.setdefault("results_directory", str(self.results_directory))
+        program = str(Path(sys.executable).parent / "ansible")
+        return [
+            program, "localhost", "-c", "local", "-e", f"ansible_python_interpreter={self.python}",
+            "-m", f"fact8ra.flower.{name}", "-a", json.dumps(arguments), *flags,
+        ]  # fmt: skip
+
+    def popen(self, name: str, **arguments: Any) -> subprocess.Popen[str]:
+        """Start a module in a process group of its own and return at once."""
+        return subprocess.Popen(
+            self.command(name, **arguments),
+            env=self.environment(),
             cwd=REPOSITORY,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def module(self, name: str, *flags: str, **arguments: Any) -> dict[str, Any]:
+        """Run a module against this federation through Ansible; return its result, with `failed` always there."""
+        done = self._run(self.command(name, *flags, **arguments))
+        found = re.search(r"^localhost \| (\w+)!? => (\{.*)", done.stdout, re.DOTALL | re.MULTILINE)
+        assert found, f"{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        result, _ = json.JSONDecoder().raw_decode(found.group(2))
+        return {**result, "failed": found.group(1) == "FAILED"}
+
+    def playbook(self, inventory: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a playbook of the collection; its output, errors included, is in `stdout`."""
+        program = str(Path(sys.executable).parent / "ansible-playbook")
+        return self._run([program, "-i", str(inventory), str(REPOSITORY / "playbooks" / name), *arguments])
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            env=self.environment(),
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if "ansible-playbook" in command[0] else subprocess.PIPE,
             text=True,
             timeout=600,
             check=False,
         )
 
-    def module(self, name: str, *flags: str, **arguments: Any) -> dict[str, Any]:
-        """Run a module against this federation through Ansible; return its result, with `failed` always there."""
-        arguments = {"address": self.address, "root_certificates": str(self.certificate), **arguments}
-        if name == "flower_run":
-            arguments.setdefault("state_directory", str(self.state_directory))
-            arguments.setdefault("results_directory", str(self.results_directory))
-        done = self.ansible(
-            "localhost", "-c", "local", "-e", f"ansible_python_interpreter={self.python}",
-            "-m", f"fact8ra.flower.{name}", "-a", json.dumps(arguments), *flags,
-        )  # fmt: skip
-        found = re.search(r"^localhost \| (\w+)!? => (\{.*)", done.stdout, re.DOTALL | re.MULTILINE)
-        assert found, f"{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-        result, _ = json.JSONDecoder().raw_decode(found.group(2))
-        return {"failed": False, **result}
+    def inventory(self, directory: Path, extra: str = "") -> Path:
+        """Write an inventory of this federation, every host being this computer; `extra` is a SuperNode too many."""
+        supernodes = ["node-a", "node-b", *([extra] if extra else [])]
+        variables = {
+            "ansible_connection": "local",
+            "federation_name": "loop",
+            "federation_directory": str(directory / "controller"),
+            "run_control_address": self.address,
+            "run_root_certificates": str(self.certificate),
+            "run_python": self.python,
+            "run_server_results_directory": str(self.results_directory),
+            "run_state_directory": str(self.state_directory),
+            "verify_control_address": self.address,
+            "verify_superlink_address": "127.0.0.1",
+            "verify_superlink_port": self.port,
+            "verify_root_certificates": str(self.certificate),
+            "verify_python": self.python,
+            "verify_timeout": 2 if extra else 60,
+        }
+        groups = {
+            "superlink": {"hosts": {"link": {}}},
+            "supernodes": {"hosts": {name: {} for name in supernodes}},
+        }
+        path = directory / "hosts.yml"
+        path.write_text(json.dumps({"all": {"vars": variables, "children": groups}}), encoding="utf-8")
+        return path
+
+
+@pytest.fixture(scope="session", name="wait_for")
+def wait_for_fixture() -> Callable[..., None]:
+    """The function `wait_for`, for test modules."""
+    return wait_for
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 on which nobody listens."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture
+def other_certificate(tmp_path: Path) -> Path:
+    """A certificate that has nothing to do with the federation's."""
+    return self_signed(tmp_path)[0]
 
 
 @pytest.fixture(scope="session")
