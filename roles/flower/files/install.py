@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import html.parser
+import itertools
 import json
 import os
 import platform
@@ -120,7 +121,8 @@ def call(command: list[str], environment: dict[str, str]) -> None:
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         tail = "\n".join(done.stdout.decode(errors="replace").strip().splitlines()[-15:])
-        raise InstallError(f"{' '.join(command[1:3])} failed:\n{tail}")
+        words = [Path(command[0]).name, *itertools.takewhile(lambda word: not word.startswith("-"), command[1:])]
+        raise InstallError(f"{' '.join(words)} failed:\n{tail}")
 
 
 def build(request: dict[str, Any], target: Path, scratch: Path) -> None:

@@ -1,0 +1,208 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The units of SuperLink and SuperNode, written by Ansible and judged by systemd and a TOML reader."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.slow
+
+_ROLES = Path(__file__).parents[3] / "roles"
+_UNITS = {
+    "superlink": ["flower-superlink.service", "flower-superexec-server.service"],
+    "supernode": ["flower-supernode.service", "flower-superexec-client.service"],
+}
+_STRINGS = [
+    "two words",
+    "it's",
+    'a "quote"',
+    "back\\slash \\u0041 \\",
+    "$HOME ${PATH} %h %%",
+    "# no comment = [x]",
+    "Málaga 東京 🌼",
+    "",
+]
+
+
+def _write(directory: Path, **variables: Any) -> Path:
+    """Write units, drop-in and node configuration below a directory as they would lie on a node."""
+    system = directory / "etc" / "systemd" / "system"
+    (system / "flower-.service.d").mkdir(parents=True)
+    files = {"flower/templates/flower.conf.j2": system / "flower-.service.d" / "10-fact8ra.conf"}
+    for role, names in _UNITS.items():
+        files |= {f"{role}/templates/{name}.j2": system / name for name in names}
+    files |= {
+        "supernode/templates/node.toml.j2": directory / "node.toml",
+        "flower/templates/flower.env.j2": directory / "flower.env",
+        "superlink/templates/flower-fleet.conf.j2": directory / "flower-fleet.conf",
+    }
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars_files": [
+            str(_ROLES / role / part / "main.yml") for role in ("flower", *_UNITS) for part in ("defaults", "vars")
+        ],
+        "tasks": [
+            {
+                "ansible.builtin.template": {"src": "{{ item.src }}", "dest": "{{ item.dest }}", "mode": "0644"},
+                "loop": [{"src": str(_ROLES / source), "dest": str(target)} for source, target in files.items()],
+            }
+        ],
+    }
+    (directory / "play.yml").write_text(yaml.safe_dump([play]))
+    given = {
+        "ansible_python_interpreter": sys.executable,
+        "federation_name": "poc",
+        "supernode_superlink_address": "192.0.2.10",
+        **variables,
+    }
+    (directory / "variables.json").write_text(json.dumps(given))
+    command = [
+        str(Path(sys.executable).parent / "ansible-playbook"),
+        "-i",
+        "localhost,",
+        "play.yml",
+        "-e",
+        "@variables.json",
+    ]
+    environment = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "false", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return system
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything by default."""
+    return _write(tmp_path_factory.mktemp("strict"))
+
+
+@pytest.fixture(scope="module")
+def loose(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every option that opens something, and strings that are hard to quote."""
+    return _write(
+        tmp_path_factory.mktemp("loose"),
+        superlink_app_allowed_addresses=["any"],
+        supernode_app_allowed_addresses=["192.0.2.0/24", "2001:db8::/32"],
+        supernode_devices=["/dev/nvidia0", "char-nvidia-uvm"],
+        supernode_superlink_address="2001:db8::10",
+        superlink_fleet_bind=["192.0.2.10"],
+        superlink_fleet_port=9443,
+        supernode_name="node",
+        supernode_node_config={
+            **{f"string-{number}": value for number, value in enumerate(_STRINGS)},
+            "a key.with 'quotes\"": 1,
+            "share": 0.5,
+            "flag": True,
+        },
+        flower_environment={"HTTP_PROXY": 'http://u:p"$`\\@proxy', "FLWR_LOG_LEVEL": "DEBUG"},
+    )
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("unit", [name for names in _UNITS.values() for name in names])
+@pytest.mark.parametrize("setting", ["strict", "loose"])
+def test_systemd_finds_little_exposure(request: pytest.FixtureRequest, setting: str, unit: str) -> None:
+    system: Path = request.getfixturevalue(setting)
+    root = system.parents[2]
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=30", "--no-pager", f"--root={root}", unit]
+    judged = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    # The drop-in counts, or the verdict would be about something else.
+    assert "✓ ProtectProc=" in judged.stdout
+
+
+def test_client_apps_reach_no_other_host_unless_allowed(strict: Path, loose: Path) -> None:
+    def settings(system: Path, unit: str) -> list[str]:
+        return [
+            line
+            for line in (system / unit).read_text().splitlines()
+            if line.startswith(("IPAddress", "Device", "Private"))
+        ]
+
+    assert settings(strict, "flower-superexec-client.service") == [
+        "IPAddressAllow=localhost",
+        "IPAddressDeny=any",
+        "PrivateDevices=yes",
+    ]
+    assert settings(loose, "flower-superexec-client.service") == [
+        "IPAddressAllow=localhost 192.0.2.0/24 2001:db8::/32",
+        "IPAddressDeny=any",
+        "DevicePolicy=closed",
+        "DeviceAllow=/dev/nvidia0 rw",
+        "DeviceAllow=char-nvidia-uvm rw",
+    ]
+    assert settings(loose, "flower-superexec-server.service") == ["IPAddressAllow=localhost any", "PrivateDevices=yes"]
+
+
+def test_every_unit_is_started_again_whatever_ends_it(strict: Path) -> None:
+    common = (strict / "flower-.service.d" / "10-fact8ra.conf").read_text()
+    assert "\nRestart=always\n" in common
+    assert "\nStartLimitIntervalSec=0\n" in common
+    for names in _UNITS.values():
+        for name in names:
+            text = (strict / name).read_text()
+            assert "\nRestartSec=" in text
+            assert "Restart=" not in text
+
+
+def test_the_superlink_is_on_loopback_with_authentication(strict: Path) -> None:
+    text = (strict / "flower-superlink.service").read_text()
+    for argument in (
+        "--host 127.0.0.1 --port 8000",
+        "--enable-supernode-auth",
+        "--isolation process",
+        "--database /var/lib/flower/superlink/state.db",
+        "--ssl-keyfile %d/superlink.key",
+        "--superexec-auth-secret-file %d/superexec.secret",
+    ):
+        assert argument in text
+    assert "--insecure" not in text
+
+
+def test_an_ipv6_superlink_is_dialled_in_brackets(strict: Path, loose: Path) -> None:
+    assert "--superlink 192.0.2.10:8443 " in (strict / "flower-supernode.service").read_text()
+    assert "--superlink [2001:db8::10]:9443 " in (loose / "flower-supernode.service").read_text()
+
+
+def test_the_node_configuration_survives_quoting(strict: Path, loose: Path) -> None:
+    assert tomllib.loads((strict.parents[2] / "node.toml").read_text(encoding="utf-8")) == {
+        "name": "localhost",
+        "site": "",
+        "data-path": "/var/lib/flower/data",
+    }
+    found = tomllib.loads((loose.parents[2] / "node.toml").read_text(encoding="utf-8"))
+    assert [found[f"string-{number}"] for number in range(len(_STRINGS))] == _STRINGS
+    assert (found["a key.with 'quotes\""], found["share"], found["flag"]) == (1, 0.5, True)
+
+
+def test_the_environment_is_quoted_for_systemd(loose: Path) -> None:
+    # systemd.exec(5): backslash escapes count inside double quotes, as in a shell, but nothing is expanded.
+    text = (loose.parents[2] / "flower.env").read_text()
+    assert 'HTTP_PROXY="http://u:p\\"\\$\\`\\\\@proxy"\n' in text
+    for line in ('FLWR_TELEMETRY_ENABLED="0"', 'FLWR_DISABLE_UPDATE_CHECK="1"', 'UV_OFFLINE="1"'):
+        assert f"{line}\n" in text
+
+
+def test_only_the_fleet_api_is_passed_on(strict: Path, loose: Path) -> None:
+    text = (strict.parents[2] / "flower-fleet.conf").read_text()
+    assert text.count("proxy_pass ") == 1
+    assert "location /v1/fleet/ {" in text
+    assert "proxy_pass https://flower_superlink/v1/fleet/;" in text
+    assert "proxy_ssl_verify on;" in text
+    assert "listen [::]:8443 ssl ipv6only=on;" in text
+    assert [
+        line.strip() for line in (loose.parents[2] / "flower-fleet.conf").read_text().splitlines() if "listen" in line
+    ] == ["listen 192.0.2.10:9443 ssl;"]
