@@ -37,6 +37,7 @@ def _playbook(directory: Path, target: str, standin: Any) -> Path:
         "vars": {
             "standin_admin": {"username": admin, "password": admin_password},
             "standin_tenant": {"username": user, "password": password},
+            "standin_endpoints": {"endpoint": standin.endpoint, "flow_endpoint": standin.flow_endpoint},
         },
         "module_defaults": {
             "group/fact8ra.flower.opennebula": {
