@@ -29,7 +29,12 @@ for number in (1, 2):
     for name in sorted(parts, reverse=True):
         images, labels = parts[name]
         trained = model.train(
-            weights, features(images), labels, settings, settings.local_epochs, model.generator(settings.seed, number, name)
+            weights,
+            features(images),
+            labels,
+            settings,
+            settings.local_epochs,
+            model.generator(settings.seed, number, name),
         )
         answers[name] = (len(labels), trained)
     weights = model.average(answers)
