@@ -65,14 +65,13 @@ def test_half_a_key_pair_is_made_again(tmp_path: Path) -> None:
     assert key.with_suffix(".pub").read_text().startswith("ssh-ed25519 ")
 
 
-def test_one_that_ends_is_reported_with_its_log(tmp_path: Path) -> None:
+def test_one_that_ends_is_reported_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standins, "_answers", lambda host, port: False)
     lab = StandIns(Paths(tmp_path, tmp_path))
     (tmp_path / "sites/alpha").mkdir(parents=True)
     (tmp_path / "sites/alpha/standin.log").write_text("address already in use\n")
-    site = Site("alpha", 1)
     with pytest.raises(
         LabError, match=r"the stand-in of site alpha ended; the end of .*\naddress already in use"
     ) as error:
-        # Nothing listens there while no lab of this computer has the site.
-        lab._wait(site)
+        lab._wait(SITE)
     assert "Traceback" not in str(error.value)

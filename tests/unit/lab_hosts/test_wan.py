@@ -74,7 +74,7 @@ def test_rate_spaces_packets_and_drops_what_does_not_fit_the_buffer() -> None:
 
 def test_each_destination_site_has_its_own_line() -> None:
     relay = Relay(Settings(rate=1))
-    for _ in range(10):
+    for _unused in range(10):
         relay.take(packet(size=1000), now=0)
     relay.take(packet(destination="10.71.1.10", size=1000), now=0)
     assert packet(destination="10.71.1.10", size=1000) in relay.due(0.0081)
