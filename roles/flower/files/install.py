@@ -74,7 +74,7 @@ def uv_wheel(request: dict[str, Any], scratch: Path) -> Path:
     links = Links()
     links.feed(fetch(page).decode())
     for link in links.found:
-        address, _, fragment = urllib.parse.urljoin(page, link).partition("#")
+        address, _separator, fragment = urllib.parse.urljoin(page, link).partition("#")
         name = urllib.parse.unquote(address.rsplit("/", 1)[1])
         if is_uv_wheel(name, request["uv"]):
             content = fetch(address)
