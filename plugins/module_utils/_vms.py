@@ -11,7 +11,7 @@ State numbers: ``include/VirtualMachine.h`` of OpenNebula 7.4.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -116,11 +116,6 @@ def vms_of(answer: Any) -> list[Vm]:
     """Return the VMs of an answer of ``one.vmpool.infoextended``, by id; one without an id is left out."""
     numbered = [(number, data) for data in as_list(answer, "VM") if (number := _number(data.get("ID"))) is not None]
     return [_vm(number, data) for number, data in sorted(numbered, key=lambda pair: pair[0])]
-
-
-def in_service(vms: Iterable[Vm], service_id: int) -> list[Vm]:
-    """Return the VMs that OneFlow made for a service (``USER_TEMPLATE/SERVICE_ID``)."""
-    return [vm for vm in vms if vm.service_id == service_id]
 
 
 def _vm(number: int, data: Mapping[str, Any]) -> Vm:

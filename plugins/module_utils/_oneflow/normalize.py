@@ -26,7 +26,6 @@ TYPE_TEMPLATE = 101
 # 6.x name -> 7.x name, of the body and of its roles.
 _BODY_NAMES = {"custom_attrs": "user_inputs", "custom_attrs_values": "user_inputs_values"}
 _ROLE_NAMES = {"vm_template": "template_id", "vm_template_contents": "template_contents", **_BODY_NAMES}
-_LEGACY_ROLE_KEYS = frozenset({"vm_template", "vm_template_contents", "custom_attrs", "custom_attrs_values"})
 
 _NAME = re.compile(r"[\w.-]+")
 _TOKEN = re.compile(
@@ -42,11 +41,7 @@ _PAIR = re.compile(r"""[\s,]*(?P<key>[\w.-]+)\s*=\s*(?P<value>"(?:\\.|[^"\\])*"|
 
 @dataclass(frozen=True)
 class Document:
-    """A service or a service template, its body in the 7.x form.
-
-    ``mode`` is three octal digits ("640"); ``legacy`` tells that the server spoke the 6.x form, so that writes do too.
-    ``raw_body`` is the body as it came, for a PUT that must give back what it does not know.
-    """
+    """A service or a service template, its body in the 7.x form; ``mode`` is three octal digits ("640")."""
 
     id: int
     name: str
@@ -57,8 +52,6 @@ class Document:
     gname: str
     mode: str
     body: dict[str, Any]
-    raw_body: dict[str, Any]
-    legacy: bool
 
 
 def document(data: Any) -> Document:
@@ -83,8 +76,6 @@ def document(data: Any) -> Document:
             gname=str(data.get("GNAME", "")),
             mode=mode_of(dict(data)),
             body=canonical_body(body if isinstance(body, Mapping) else {}),
-            raw_body=dict(body) if isinstance(body, Mapping) else {},
-            legacy=is_legacy(body if isinstance(body, Mapping) else {}),
         )
     except (KeyError, ValueError) as error:
         raise ValueError(f"a document without a usable ID, UID, GID or TYPE ({error})") from error
@@ -132,12 +123,6 @@ def as_list(value: Any) -> list[Any]:
     if value is None or value == "":
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def is_legacy(body: Mapping[str, Any]) -> bool:
-    """Tell whether a body is in the 6.x form, which 7.x never gives back."""
-    roles = [role for role in as_list(body.get("roles")) if isinstance(role, Mapping)]
-    return "custom_attrs" in body or any(_LEGACY_ROLE_KEYS & role.keys() for role in roles)
 
 
 def canonical_body(body: Mapping[str, Any]) -> dict[str, Any]:

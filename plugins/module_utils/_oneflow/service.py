@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import Resource, ensure
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound, Refused
@@ -130,8 +130,7 @@ class Manager:
         return result
 
     def _remove(self) -> None:
-        found = self.found
-        assert found is not None
+        found = cast(Document, self.found)
         if state_of(found.body) in DELETABLE:
             try:
                 self.flow.delete_service(found.id)
@@ -321,12 +320,11 @@ class Manager:
             )
 
     def _create(self, template: Document | None, merge_template: Mapping[str, Any]) -> int:
-        assert template is not None
         sent = dict(merge_template)
         if speaks_legacy(self.objects.client):
             sent = _legacy_merge(sent)
         try:
-            made = self.flow.instantiate(template.id, sent)
+            made = self.flow.instantiate(cast(Document, template).id, sent)
         except Refused as error:
             raise self._not_instantiated(error) from None
         self.found = made
@@ -345,8 +343,7 @@ class Manager:
         return Refused(f"{error.message}.{advice}", code=error.code, details={**error.details, "left": left})
 
     def _update(self, changes: Mapping[str, Any]) -> None:
-        found = self.found
-        assert found is not None
+        found = cast(Document, self.found)
         if "state" in changes:
             self._bring_up(found)
         if "roles" in changes:

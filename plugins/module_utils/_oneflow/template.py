@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._compare import differing, matches
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import Resource, ensure
@@ -181,14 +181,10 @@ def _check_cycle(roles: Mapping[str, Mapping[str, Any]], where: str) -> None:
 
 def state_of(found: Document, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return a service template as ``ensure`` compares it; roles by their names, since their order means nothing."""
-    return {**common_state(found, params), **body_state(found.body)}
-
-
-def body_state(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body's part of :func:`state_of`."""
     return {
-        **{key: comparable(body.get(key)) for key in BODY_KEYS},
-        "roles": {str(role.get("name")): _role_state(role) for role in as_list(body.get("roles"))},
+        **common_state(found, params),
+        **{key: comparable(found.body.get(key)) for key in BODY_KEYS},
+        "roles": {str(role.get("name")): _role_state(role) for role in as_list(found.body.get("roles"))},
     }
 
 
@@ -320,8 +316,7 @@ class Manager:
         return self.flow.create_template(self._for_server(body)).id
 
     def _update(self, body: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
-        found = self.found
-        assert found is not None
+        found = cast(Document, self.found)
         # A rename does not reach the name in the body, which is the default for new services.
         if changes.keys() - {"owner", "group", "mode"}:
             # With the registration_time that was read; OneFlow refuses another one.

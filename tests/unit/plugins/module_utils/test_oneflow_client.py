@@ -269,3 +269,9 @@ def test_a_flow_endpoint_that_cannot_work_is_named(url: str | None) -> None:
     }
     with pytest.raises(InvalidInput, match="flow_endpoint"):
         OneFlow.from_params(params)
+
+
+@pytest.mark.parametrize("answer", [None, "hello", {"DOCUMENT": {"ID": "x"}}])
+def test_something_else_than_a_document_is_not_oneflow(answer: Any) -> None:
+    with pytest.raises(ConnectionFailed, match="does not answer as OneFlow"):
+        FlowScript(get("/service/7", answer)).get(SERVICE, 7)

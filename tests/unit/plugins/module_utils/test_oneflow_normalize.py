@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flow import TEMPLATE_BODY, document, pool, template
+from flow import pool, template
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow import normalize
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states import (
@@ -63,12 +63,6 @@ def test_the_new_form_can_be_written_as_the_old_one() -> None:
     assert role["vm_template"] == "2"
     assert "type" not in role
     assert normalize.canonical_body(old) == normalize.canonical_body(OLD)
-
-
-@pytest.mark.parametrize(("body", "old"), [(OLD, True), (TEMPLATE_BODY, False), ({"name": "x"}, False)])
-def test_the_forms_are_told_apart(body: dict[str, Any], old: bool) -> None:
-    assert normalize.is_legacy(body) is old
-    assert normalize.document(document(1, "x", body, kind=101)).legacy is old
 
 
 @pytest.mark.parametrize(

@@ -199,10 +199,16 @@ def test_template_id_0() -> None:
 
 
 def test_opennebula_6_gets_its_own_words() -> None:
-    merge = {"name": "fed", "custom_attrs_values": {"VERSION": "1.41.0"}, "networks_values": [{"Private": {"id": 1}}]}
+    role = {**TEMPLATE_BODY["roles"][0], "user_inputs": {"KEY": "M|text|x| |y"}}
+    merge = {
+        "name": "fed",
+        "custom_attrs_values": {"VERSION": "1.41.0"},
+        "networks_values": [{"Private": {"id": 1}}],
+        "roles": [{"name": "superlink", "custom_attrs_values": {"KEY": "y"}}],
+    }
     steps = [
         get(PATH, pool()),
-        get(TEMPLATES, pool(template())),
+        get(TEMPLATES, pool(template(body={**TEMPLATE_BODY, "roles": [role]}))),
         _instantiate(merge, service(7, 0, vms=False)),
         *_states(2, 2),
     ]
@@ -831,3 +837,22 @@ def test_a_document_of_6_is_read() -> None:
     run = Run(params, get(PATH, pool(document(7, "fed", body, kind=100))))
     assert not run.result["changed"]
     assert run.warnings == []
+
+
+def test_a_template_that_holds_its_service_is_told() -> None:
+    with pytest.raises(Refused, match="hold: false releases it") as raised:
+        Run(NEW, *_creation(11), *_states(15))
+    assert raised.value.code == "service_on_hold"
+
+
+def test_a_failed_service_that_somebody_removes_meanwhile() -> None:
+    gone = action(f"{PATH}/7", "recover", {"delete": True}, 404, "[one.document.info] Error getting document [7].")
+    assert Run(ABSENT, get(PATH, pool(service(7, 7))), gone, *GONE, *GONE, client=_after()).result["changed"]
+
+
+def test_vms_that_do_not_leave_in_time_are_reported() -> None:
+    client = _after(vm(11, "supernode_0_(service_7)", lcm_state=11))
+    run = Run({**ABSENT, "wait_timeout": 3}, get(PATH, pool(service())), DELETE, *GONE, *GONE, client=client)
+    assert run.result["lingering_vms"][0]["id"] == 11
+    assert "ACTIVE/EPILOG" in run.warnings[0]
+    assert run.clock.now == 3
