@@ -266,6 +266,18 @@ class Federation:
             check=False,
         )
 
+    def start_playbook(self, inventory: Path, name: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a playbook and return at once."""
+        program = str(Path(sys.executable).parent / "ansible-playbook")
+        return subprocess.Popen(
+            [program, "-i", str(inventory), str(REPOSITORY / "playbooks" / name), *arguments],
+            env=self.environment(),
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def inventory(self, directory: Path, extra: str = "") -> Path:
         """Write an inventory of this federation, every host being this computer; `extra` is a SuperNode too many."""
         supernodes = ["node-a", "node-b", *([extra] if extra else [])]

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,41 @@ def test_roles_from_end_to_end(federation: Any, tmp_path: Path) -> None:
     few = federation.playbook(inventory, "run.yml", "-e", f"run_app={SMOKE}", "-e", "run_min_nodes=3")
     assert few.returncode == 2
     assert "2 SuperNodes are online, 3 must be" in " ".join(few.stdout.split())
+
+
+# Stands in for ssh: the command runs here; when it is killed, the client ends as one whose connection broke.
+SSH = """#!{python}
+import pathlib, subprocess, sys
+child = subprocess.Popen(["/bin/sh", "-c", sys.argv[-1]], start_new_session=True)
+pathlib.Path({pid!r}).write_text(str(child.pid))
+code = child.wait()
+sys.exit(255 if code < 0 else code)
+"""
+
+
+def test_a_lost_connection_is_taken_up_again(federation: Any, tmp_path: Path, wait_for: Any) -> None:
+    inventory = federation.inventory(tmp_path)
+    ssh, pid = tmp_path / "ssh", tmp_path / "pid"
+    ssh.write_text(SSH.format(python=sys.executable, pid=str(pid)))
+    ssh.chmod(0o755)
+    variables = {
+        "ansible_connection": "ssh",
+        "ansible_ssh_executable": str(ssh),
+        "ansible_ssh_transfer_method": "piped",
+        "run_app": SMOKE,
+        "run_label": "lost",
+        "run_config": {"num-server-rounds": 1},
+    }
+    before = federation.log("superlink").count("StreamLogs")
+    play = federation.start_playbook(inventory, "run.yml", "-vv", "-e", json.dumps(variables))
+    wait_for("the play to follow the run", lambda: federation.log("superlink").count("StreamLogs") > before + 1)
+    os.killpg(int(pid.read_text()), signal.SIGKILL)
+    out, _ = play.communicate(timeout=300)
+    assert play.returncode == 0, out
+    assert "ssh return code is 255" in out
+    assert "(item=round 1/1: loss 0." in out
+    entries = json.loads((federation.state_directory / "labels.json").read_text())
+    assert (tmp_path / "controller" / "runs" / entries["lost"]["run_id"] / "run.json").is_file()
 
 
 def test_verify_names_the_missing(federation: Any, tmp_path: Path) -> None:
