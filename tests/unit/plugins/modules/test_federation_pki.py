@@ -145,23 +145,6 @@ def test_ssh_keygen_derives_the_public_keys_that_are_returned(
     assert len(set(result["supernode_public_keys"].values())) == 2
 
 
-@pytest.mark.flwr
-def test_flower_loads_a_supernode_key(run: Callable[..., dict[str, Any]], directory: Path) -> None:
-    supernode = pytest.importorskip("flwr.supernode.cli.flower_supernode")
-    run(_options(directory))
-    arguments = type(
-        "Arguments",
-        (),
-        {
-            "auth_supernode_private_key": str(directory / "supernodes" / "alpha-supernode-0.key"),
-            "auth_supernode_public_key": None,
-        },
-    )
-    private, public = supernode._try_setup_client_authentication(arguments)
-    assert private.public_key() == public
-    assert private.curve.name == "secp384r1"
-
-
 def test_a_second_run_touches_nothing(run: Callable[..., dict[str, Any]], directory: Path) -> None:
     first = run(_options(directory))
     before = _snapshot(directory)
