@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki import keys
 
 pytestmark = pytest.mark.flwr
