@@ -69,7 +69,7 @@ def mistyped_variables(names: Iterable[str]) -> list[str]:
     roles = sorted(path.parents[1].name for path in _ROLES.glob("*/meta/argument_specs.yml"))
     declared = sorted({name for role in roles for spec in _specs(role).values() for name in spec.get("options", {})})
     prefixes = tuple({name.partition("_")[0] + "_" for name in declared if not name.startswith("_")})
-    messages = []
+    messages: list[str] = []
     for name in sorted(set(names) - set(declared)):
         near = difflib.get_close_matches(name, declared, n=1, cutoff=_MISTYPED) if name.startswith(prefixes) else []
         messages.extend(f"{name} is not a variable of this collection; did you mean {known}?" for known in near)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import math
 import os
 import socket
 import ssl
@@ -79,7 +80,7 @@ class Target:
                 details={"option": option},
             )
         for name in ("connect_timeout", "read_timeout"):
-            if not float(params[name]) > 0:
+            if not 0 < float(params[name]) < math.inf:
                 raise InvalidInput(
                     f"{name} is {params[name]!r}; it has to be more than 0 seconds.", details={"option": name}
                 )

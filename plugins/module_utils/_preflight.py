@@ -248,7 +248,7 @@ def may_create(offer: Offer, kind: str) -> bool:
     who = {"*", f"#{offer.uid}", *(f"@{gid}" for gid in offer.gids)}
     for rule in offer.acls:
         words = rule.split()
-        kinds, _, which = words[1].partition("/")
+        kinds, _separator, which = words[1].partition("/")
         if words[0] in who and kind in kinds.split("+") and which == "*" and "CREATE" in words[2].split("+"):
             return True
     return False

@@ -125,7 +125,7 @@ def test_every_changed_value_and_every_missing_element_is_reported(answers: dict
     for step in RECORDED:
         if step["api"] != "xmlrpc" or not str(step["result"]).startswith("<"):
             continue
-        paths = [path for path, _ in _leaf_paths(ElementTree.fromstring(str(step["result"])))]
+        paths = [path for path, _unused in _leaf_paths(ElementTree.fromstring(str(step["result"])))]
         for path in dict.fromkeys(paths):
             if path in seen:
                 continue

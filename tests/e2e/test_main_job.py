@@ -134,8 +134,24 @@ def test_a_key_that_is_not_registered_is_refused(lab: Lab) -> None:
 def test_a_foreign_ca_is_refused(lab: Lab, tmp_path: Path) -> None:
     foreign = tmp_path / "ca.crt"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes", "-days", "1",
-         "-subj", "/CN=foreign", "-keyout", str(tmp_path / "ca.key"), "-out", str(foreign)],
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-384",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=foreign",
+            "-keyout",
+            str(tmp_path / "ca.key"),
+            "-out",
+            str(foreign),
+        ],
         check=True,
         capture_output=True,
     )

@@ -15,8 +15,6 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client  # noqa: F401 - fails early
-
 ROOT = Path(__file__).parents[2]
 TARGETS = Path(__file__).parent / "targets"
 ACTION_GROUP = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]["opennebula"]

@@ -101,7 +101,7 @@ class FakeControl:
             run_id, "pending", fab_hash=fab_hash, config=config, pending_at="2999-01-01T00:00:00+00:00"
         )
         if self.fail_start:
-            raise self.fail_start
+            raise self.fail_start  # pylint: disable=raising-bad-type
         return run_id
 
     def stop_run(self, run_id: str) -> bool:

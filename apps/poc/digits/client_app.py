@@ -50,7 +50,7 @@ def train(message: Message, context: Context) -> Message:
         settings.local_epochs,
         model.generator(settings.seed, server_round, name),
     )
-    loss, _ = model.evaluate(weights, features, labels)
+    loss, _unused = model.evaluate(weights, features, labels)
     metrics: dict[str, MetricRecordValues] = {"num-examples": len(labels), "train-loss": loss}
     metrics["train-seconds"] = time.monotonic() - began
     content = RecordDict(

@@ -116,7 +116,7 @@ def train(
     """Return the weights after ``epochs`` of mini-batch gradient descent on features (n, F) and labels (n,)."""
     coefficients, intercepts = (array.copy() for array in weights)
     targets = np.eye(CLASSES)[labels]
-    for _ in range(epochs):
+    for _unused in range(epochs):
         order = rng.permutation(len(labels))
         for start in range(0, len(order), settings.batch_size):
             batch = order[start : start + settings.batch_size]

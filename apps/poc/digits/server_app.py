@@ -100,7 +100,7 @@ class Averaging(FedAvg):
             "training": {name: details[name] for name in sorted(details)},
         }
         weights = model.average(answers)
-        total = sum(examples for examples, _ in answers.values())
+        total = sum(examples for examples, _unused in answers.values())
         loss = sum(details[name]["loss"] * (answers[name][0] / total) for name in sorted(answers))
         return ArrayRecord(list(weights)), MetricRecord({"train-loss": loss})
 

@@ -28,7 +28,7 @@ from poctools.common import APP, ToolError
 
 def free_ports(count: int) -> list[int]:
     """Return TCP ports of 127.0.0.1 that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
+    sockets = [socket.socket() for _unused in range(count)]
     try:
         for each in sockets:
             each.bind(("127.0.0.1", 0))

@@ -46,8 +46,8 @@ def deal(rest: Sequence[Indices], nodes: int, alpha: float, minimum: int, rng: n
 
     Draws anew until every node has ``minimum`` examples; raises ToolError if that does not come about.
     """
-    for _ in range(ATTEMPTS):
-        parts: list[list[Indices]] = [[] for _ in range(nodes)]
+    for _unused in range(ATTEMPTS):
+        parts: list[list[Indices]] = [[] for _unused in range(nodes)]
         for mine in rest:
             cuts = np.rint(np.cumsum(rng.dirichlet(np.full(nodes, alpha)))[:-1] * len(mine)).astype(np.int64)
             for part, share in zip(parts, np.split(mine, cuts), strict=True):

@@ -19,11 +19,11 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._flower.errors import FlowerFailure
 
-Scalar = bool | int | float | str
+Scalar: TypeAlias = "bool | int | float | str"
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}\Z")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")

@@ -46,7 +46,7 @@ def split_address(address: str) -> tuple[str, int]:
     Raises:
         FlowerFailure: the text is no such address.
     """
-    host, _, port = address.rpartition(":")
+    host, _separator, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536 or "://" in address:
         raise FlowerFailure("address", f"address {address!r} must be host:port, for example superlink.example.eu:8443.")
     return host.strip("[]"), int(port)

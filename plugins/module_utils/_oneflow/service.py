@@ -49,7 +49,12 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.values imp
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.watch import MEND_VMS, RETRY_OR_REMOVE, Watch
 from ansible_collections.fact8ra.flower.plugins.module_utils._vms import Vm
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VNET, Objects, common_desired
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
+    VNET,
+    Objects,
+    common_desired,
+    promise,
+)
 
 
 class Manager:
@@ -80,6 +85,7 @@ class Manager:
         self.watch = Watch(flow, objects.client, params["wait_timeout"], clock=clock, sleep=sleep)
         self.waits = bool(params["wait"])
         self.found: Document | None = None
+        self.check_mode = False
         self._lingering: list[Vm] = []
 
     @classmethod
@@ -102,6 +108,7 @@ class Manager:
 
     def ensure(self, *, check_mode: bool) -> dict[str, Any]:
         """Bring the service to its state and return the module's result; raises OpenNebulaError."""
+        self.check_mode = check_mode
         self.found = self.flow.managed(SERVICE, self.params)
         if self.params["state"] == "absent":
             return self._ensure_absent(check_mode)
@@ -181,6 +188,8 @@ class Manager:
         wanted: dict[str, Any] = dict(common_desired(params))
         merge_template: dict[str, Any] = {}
         template: Document | None = None
+        if self.found is None and check_mode and self._template_is_promised():
+            return self._predict_all(wanted)
         if self.found is None:
             template, merge_template = self._plan()
             roles = {role["name"]: role for role in as_list(template.body.get("roles"))}
@@ -205,6 +214,25 @@ class Manager:
             check_mode=check_mode,
         )
         return outcome.result("service", lambda state: self._facts(state, predicted=check_mode))
+
+    def _template_is_promised(self) -> bool:
+        """Tell, with a warning, whether the service template is named and still to be made."""
+        name = self.params.get("template")
+        if name is None or any(one.name == name for one in self.flow.all(TEMPLATE)):
+            return False
+        self.warn(promise(f"template names the service template {name!r}", self.flow.endpoint))
+        return True
+
+    def _predict_all(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Return what check mode can say about a service whose template is still to be made."""
+        roles = {
+            role["name"]: {"cardinality": role["cardinality"]}
+            for role in self.params.get("roles") or []
+            if role.get("cardinality") is not None
+        }
+        whole = {**wanted, "state": self.wanted_state.name, "roles": roles}
+        outcome = ensure(Resource(self.label, None, whole), check_mode=True)
+        return outcome.result("service", lambda state: self._facts(state, predicted=True))
 
     def _state_counts(self, found: Document) -> bool:
         """Tell whether the state of a service that is there is one to be changed, or the wanted one."""
@@ -296,7 +324,9 @@ class Manager:
             )
         return self.flow.referred(TEMPLATE, params["template"], "template")
 
-    def _network_id(self, reference: str, option: str) -> int:
+    def _network_id(self, reference: str, option: str) -> int | str:
+        if self.check_mode:
+            return self.objects.promised(VNET, reference, option, self.warn)
         return self.objects.referred(VNET, reference, option)
 
     def _wanted_roles(self, roles: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -53,12 +53,13 @@ _ROLE_DEFAULTS = {"type": "vm", "cardinality": 1}
 _NETWORK_DEFAULT = "M|network| | |id:"
 
 
-def desired_body(params: Mapping[str, Any], template_id: Callable[[str], int]) -> dict[str, Any]:
+def desired_body(params: Mapping[str, Any], template_id: Callable[[str], int | str]) -> dict[str, Any]:
     """Return the parts of the body that the user gave, in the 7.x form with the types that OneFlow wants.
 
     Args:
         params: the module's options.
-        template_id: makes the id of the name of a VM template; raises NotFound or Ambiguous.
+        template_id: makes the id of the name of a VM template; raises NotFound or Ambiguous. In check mode it may
+            give back the name of one that is still to be made.
 
     Raises:
         InvalidInput: a role name that OneFlow refuses or that comes twice, or a template without a reference.
@@ -74,7 +75,7 @@ def desired_body(params: Mapping[str, Any], template_id: Callable[[str], int]) -
     return body
 
 
-def _desired_role(option: Mapping[str, Any], template_id: Callable[[str], int]) -> dict[str, Any]:
+def _desired_role(option: Mapping[str, Any], template_id: Callable[[str], int | str]) -> dict[str, Any]:
     role: dict[str, Any] = {"name": option["name"]}
     if option.get("template_id") is not None:
         role["template_id"] = int(option["template_id"])
@@ -250,18 +251,22 @@ class Manager:
         params: the module's options.
         flow: the OneFlow endpoint.
         objects: the XML-RPC endpoint, for names of VM templates, users and groups, and for the version.
+        warn: takes a warning for the user.
     """
 
-    def __init__(self, params: Mapping[str, Any], flow: OneFlow, objects: Objects) -> None:
+    def __init__(
+        self, params: Mapping[str, Any], flow: OneFlow, objects: Objects, warn: Callable[[str], None]
+    ) -> None:
         self.params = params
         self.flow = flow
         self.objects = objects
+        self.warn = warn
         self.found: Document | None = None
 
     @classmethod
-    def from_params(cls, params: Mapping[str, Any]) -> Manager:
+    def from_params(cls, params: Mapping[str, Any], warn: Callable[[str], None]) -> Manager:
         """Make a manager of the module's options; raises InvalidInput for unusable endpoints."""
-        return cls(params, OneFlow.from_params(params), Objects(Client.from_params(params)))
+        return cls(params, OneFlow.from_params(params), Objects(Client.from_params(params)), warn)
 
     def ensure(self, *, check_mode: bool) -> dict[str, Any]:
         """Bring the service template to its state and return the module's result; raises OpenNebulaError."""
@@ -278,7 +283,7 @@ class Manager:
                 details={"id": params["id"]},
             )
         common = common_desired(params)
-        given = desired_body(params, lambda name: self.objects.referred(VM_TEMPLATE, name, "roles.template"))
+        given = desired_body(params, lambda name: self._vm_template(name, check_mode))
         if "name" in common:
             given["name"] = common["name"]
         body = merged_body(self.found.body if self.found else {}, given)
@@ -304,6 +309,11 @@ class Manager:
         """The service template for messages, with its endpoint."""
         name, number = self.params.get("name"), self.params.get("id")
         return f"service template {repr(name) if name is not None else f'(id {number})'} at {self.flow.endpoint}"
+
+    def _vm_template(self, name: str, check_mode: bool) -> int | str:
+        if check_mode:
+            return self.objects.promised(VM_TEMPLATE, name, "roles.template", self.warn)
+        return self.objects.referred(VM_TEMPLATE, name, "roles.template")
 
     def _current(self) -> dict[str, Any] | None:
         return None if self.found is None else state_of(self.found, self.params)
@@ -354,8 +364,9 @@ def check_vm_templates(body: Mapping[str, Any], objects: Objects, where: str) ->
     """
     known = {int(raw["ID"]): raw["NAME"] for raw in objects.pool(VM_TEMPLATE)}
     for role in as_list(body.get("roles")):
-        number = int(role["template_id"])
-        if number not in known:
+        number = int(role["template_id"]) if str(role["template_id"]).isdigit() else None
+        # a name stands for a template that check mode takes for granted
+        if number is not None and number not in known:
             listed = ", ".join(f"{name} (id {one})" for one, name in known.items())
             raise NotFound(
                 f"{where}: role {role.get('name')!r} uses VM template {number}, but there is none that user "

@@ -13,10 +13,10 @@ binds them to differ between its releases.
 from __future__ import annotations
 
 import traceback
-import xml.etree.ElementTree as ElementTree
 import xmlrpc.client
 from collections.abc import Mapping
 from typing import Any
+from xml.etree import ElementTree
 from xml.parsers.expat import ExpatError
 
 from ansible.module_utils.basic import missing_required_lib

@@ -144,7 +144,7 @@ def bar_chart(
 
     high = max([*known, *(line.value for line in lines)])
     y, parts = _frame(labels, ticks(0.0, (high or 1.0) * 1.08), lambda value: f"{value:.3g}", x)
-    bar = min(44.0, width / len(labels) * 0.6)
+    bar_width = min(44.0, width / len(labels) * 0.6)
     for index, value in enumerate(values):
         if value is None:
             continue
@@ -154,9 +154,9 @@ def bar_chart(
             el(
                 "rect",
                 el("title", told),
-                x=x(index) - bar / 2,
+                x=x(index) - bar_width / 2,
                 y=top,
-                width=bar,
+                width=bar_width,
                 height=max(y(0.0) - top, 0.5),
                 rx=3,
                 class_="bar",

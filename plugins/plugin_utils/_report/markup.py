@@ -62,23 +62,23 @@ def _flat(children: tuple[Child, ...]) -> str:
     return "".join(parts)
 
 
-def el(name: str, /, *children: Child, **attributes: Value | None) -> Markup:
+def el(tag: str, /, *children: Child, **attributes: Value | None) -> Markup:
     """Return an element.
 
     Attribute names lose a trailing underscore and get dashes for underscores, so `class_` and `text_anchor` can be
-    written; numbers are coordinates. An attribute of None is left out. Raises ValueError for a name that is none.
+    written; numbers are coordinates. An attribute of None is left out. Raises ValueError for a tag that is none.
     """
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of an element")
+    if not _NAME.fullmatch(tag):
+        raise ValueError(f"{tag!r} is no name of an element")
     written = []
     for key, value in attributes.items():
         if value is None:
             continue
         shown = number(value) if isinstance(value, float) else clean(value)
         written.append(f' {key.removesuffix("_").replace("_", "-")}="{html.escape(shown)}"')
-    start = f"<{name}{''.join(written)}>"
-    end = "" if name in _VOID else f"</{name}>"
-    return Markup(f"{start}{_flat(children)}{end}" + ("\n" if name in _SPACED else ""))
+    start = f"<{tag}{''.join(written)}>"
+    end = "" if tag in _VOID else f"</{tag}>"
+    return Markup(f"{start}{_flat(children)}{end}" + ("\n" if tag in _SPACED else ""))
 
 
 def short(text: object, most: int) -> str:

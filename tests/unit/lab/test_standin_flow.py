@@ -152,7 +152,7 @@ def test_network_from_a_template_is_made_and_removed(flow: Any) -> None:
     )
     flow.standin.one("one.vntemplate.chmod", template, -1, -1, -1, -1, -1, -1, 1, 0, 0)
     service_template = flow.define()
-    _, answer = flow.instantiate(service_template, networks_values=[{"Private": {"template_id": str(template)}}])
+    _unused, answer = flow.instantiate(service_template, networks_values=[{"Private": {"template_id": str(template)}}])
     service = int(answer["DOCUMENT"]["ID"])
     body = flow.reach(service, 2)
     net = body["networks_values"][0]["Private"]["id"]
@@ -166,7 +166,7 @@ def test_network_from_a_template_is_made_and_removed(flow: Any) -> None:
 
 def test_network_in_error_fails_the_service(flow: Any) -> None:
     flow.standin.faults.add({"net_error": "Private-1"})
-    _, answer = flow.instantiate(
+    _unused, answer = flow.instantiate(
         flow.define(), networks_values=[{"Private": {"reserve_from": flow.net, "extra": "SIZE=3"}}]
     )
     assert answer["DOCUMENT"]["ID"] == "1"
@@ -215,7 +215,7 @@ def test_role_that_waited_and_cannot_be_made_leaves_the_service_deploying(flow: 
 def test_roles_and_networks_merge_by_name(flow: Any) -> None:
     template = flow.define(networks_values=[{"Private": {"id": 99}}])
     roles = [{"name": "supernode", "cardinality": 3}, {"name": "ghost", "cardinality": 9}]
-    _, answer = flow.instantiate(template, roles=roles)
+    _unused, answer = flow.instantiate(template, roles=roles)
     body = answer["DOCUMENT"]["TEMPLATE"]["BODY"]
     assert [(role["name"], role["cardinality"]) for role in body["roles"]] == [("superlink", 1), ("supernode", 3)]
     assert body["networks_values"] == [{"Private": {"id": flow.net}}]
@@ -321,7 +321,7 @@ def test_empty_role_list_runs_at_once(flow: Any) -> None:
 def test_unknown_parent_waits_for_ever(flow: Any) -> None:
     service = flow.run(roles=[flow.role("a", parents=["ghost"])])
     flow.reach(service, 11)
-    for _ in range(5):
+    for _unused in range(5):
         flow.standin.site.lcm.tick()
     assert flow.body(service)["state"] == 11
 

@@ -135,7 +135,7 @@ def test_killed_process_loses_nothing(started: tuple[subprocess.Popen[str], dict
 )
 def test_wrong_configurations_are_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     process = launch(config(tmp_path, **change))
-    _, error = process.communicate(timeout=20)
+    _unused, error = process.communicate(timeout=20)
     assert process.returncode == 2
     assert message in error
     assert "Traceback" not in error
@@ -143,14 +143,14 @@ def test_wrong_configurations_are_named(tmp_path: Path, change: dict[str, Any], 
 
 def test_missing_configuration_is_named(tmp_path: Path) -> None:
     process = launch(tmp_path / "none.json")
-    _, error = process.communicate(timeout=20)
+    _unused, error = process.communicate(timeout=20)
     assert (process.returncode, "none.json cannot be read" in error) == (2, True)
 
 
 def test_address_in_use_is_told(tmp_path: Path, standin: StandIn) -> None:
     port = urlsplit(standin.endpoint).port
     process = launch(config(tmp_path, ports={"xmlrpc": port, "oneflow": 0, "onegate": 0}))
-    _, error = process.communicate(timeout=20)
+    _unused, error = process.communicate(timeout=20)
     assert process.returncode == 2
     assert "Address already in use" in error
 

@@ -92,7 +92,7 @@ def test_the_reference_is_drawn_where_its_value_is() -> None:
 
 def test_small_changes_do_not_fill_the_chart() -> None:
     svg = line_chart("t", ["1", "2"], [0.990, 0.992], str, bounds=(0.0, 1.0), span=0.1).text
-    (_, first), (_, second) = points(svg)
+    (_unused, first), (_unused, second) = points(svg)
     assert 0 < first - second < 10
 
 

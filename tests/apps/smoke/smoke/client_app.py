@@ -20,7 +20,7 @@ def train(message: Message, context: Context) -> Message:
     features, labels = task.blobs(str(context.node_config["name"]))
     (weights,) = message.content["arrays"].to_numpy_ndarrays()
     weights = task.train(weights, features, labels, float(context.run_config["learning-rate"]))
-    loss, _ = task.scores(weights, features, labels)
+    loss, _unused = task.scores(weights, features, labels)
     content = {
         "arrays": ArrayRecord([weights]),
         "metrics": MetricRecord({"train_loss": loss, "num-examples": len(labels)}),

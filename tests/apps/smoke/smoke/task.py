@@ -29,7 +29,7 @@ def scores(weights: Weights, features: NDArray[np.float64], labels: NDArray[np.f
 
 def train(weights: Weights, features: NDArray[np.float64], labels: NDArray[np.float64], rate: float) -> Weights:
     """Return the weights after 20 full-batch gradient steps."""
-    for _ in range(20):
+    for _unused in range(20):
         probability = 1.0 / (1.0 + np.exp(-features @ weights))
         weights = weights - rate * features.T @ (probability - labels) / len(labels)
     return weights

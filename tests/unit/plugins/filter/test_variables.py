@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.fact8ra.flower.plugins.filter.variables import mistyped_variables, role_options
 
 

@@ -112,7 +112,7 @@ def test_errors_quote_the_server_and_name_endpoint_and_object(
     client, server = answering([False, "[one.vn.info] The reason.", code])
     with pytest.raises(error) as caught:
         client.call("vn.info", 4, what="read virtual network 4")
-    assert type(caught.value) is error
+    assert caught.type is error
     assert caught.value.message.startswith(f"{server.url}/RPC2: could not read virtual network 4")
     assert caught.value.message.endswith(": [one.vn.info] The reason.")
     assert caught.value.details == {"endpoint": f"{server.url}/RPC2", "server": "[one.vn.info] The reason."}

@@ -107,7 +107,7 @@ def _machine_up(options: argparse.Namespace, paths: Paths, machines: Machines) -
     if options.address and len(options.name) > 1:
         raise LabError(f"--address {options.address} is for one host; leave it out for {len(options.name)} hosts")
     rootfs = base.ensure(paths, base.Recipe()).rootfs
-    name, _, index = options.site.partition(":")
+    name, _separator, index = options.site.partition(":")
     made: list[str] = []
 
     def boot(hostname: str, spec: Spec) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Site:
     @classmethod
     def parse(cls, text: str) -> Site:
         """Return the site of `NAME:NUMBER`, for example `alpha:1`."""
-        name, _, index = text.partition(":")
+        name, _separator, index = text.partition(":")
         if not index.isdigit():
             raise LabError(f"site `{text}` is not NAME:NUMBER, for example alpha:1")
         return cls(name, int(index))

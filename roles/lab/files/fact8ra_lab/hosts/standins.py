@@ -123,7 +123,7 @@ class StandIns:
         path = self._directory(site) / f"{user}.password"
         if not path.exists():
             letters = string.ascii_letters + string.digits
-            write_file(path, "".join(secrets.choice(letters) for _ in range(PASSWORD_LENGTH)), 0o600)
+            write_file(path, "".join(secrets.choice(letters) for _unused in range(PASSWORD_LENGTH)), 0o600)
         return path.read_text()
 
     def _configure(self, site: Site, cloud: Cloud) -> bool:

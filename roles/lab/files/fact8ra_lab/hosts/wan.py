@@ -277,7 +277,7 @@ def relay(settings_file: Path) -> None:
     while True:
         selector.select(line.wait(time.monotonic()))
         now = time.monotonic()
-        for _ in range(256):  # then send what is due, however much still comes in
+        for _unused in range(256):  # then send what is due, however much still comes in
             try:
                 line.take(os.read(descriptor, 65536), now)
             except BlockingIOError:

@@ -231,7 +231,7 @@ class Cloud:
 
     def login(self, session: str) -> Caller | None:
         """The caller of a "user:password" session, or None."""
-        name, _, password = session.partition(":")
+        name, _separator, password = session.partition(":")
         user = self.by_name(User, name)
         if user is None or not user.enabled:
             return None

@@ -133,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def _basic(self) -> str | None:
-        scheme, _, text = self.headers.get("Authorization", "").partition(" ")
+        scheme, _separator, text = self.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
         try:

@@ -158,7 +158,7 @@ def _parse_text(text: str) -> Template:
             return result
         if token != "VARIABLE":
             raise reader.fail(token, ("$end",))
-        token, _ = reader.want("EQUAL", "EQUAL_EMPTY")
+        token, _unused = reader.want("EQUAL", "EQUAL_EMPTY")
         if token == "EQUAL_EMPTY":
             result.add(name, "")
             continue
@@ -172,9 +172,9 @@ def _parse_text(text: str) -> Template:
         token, key = reader.want("CBRACKET", "VARIABLE")
         while token != "CBRACKET":
             reader.want("EQUAL")
-            _, value = reader.want("STRING")
+            _unused, value = reader.want("STRING")
             vector.setdefault(key.upper(), value)
-            token, _ = reader.want("COMMA", "CBRACKET")
+            token, _unused = reader.want("COMMA", "CBRACKET")
             if token == "COMMA":
                 token, key = reader.want("VARIABLE")
         result.add(name, vector)

@@ -205,9 +205,9 @@ def fill(text: str, cloud: Cloud, vm: VM) -> str:
     """The text with $NAME, $USER[NAME], $NETWORK[NAME, NIC_ID=0] and $IMAGE[..] replaced; unknown ones vanish."""
 
     def vector(name: str, inner: str) -> str:
-        wanted, _, condition = (part.strip() for part in inner.partition(","))
+        wanted, _separator, condition = (part.strip() for part in inner.partition(","))
         wanted = wanted.upper()
-        key, _, value = (part.strip().strip('"') for part in condition.partition("="))
+        key, _separator, value = (part.strip().strip('"') for part in condition.partition("="))
         if name == "USER":
             user = cloud.pool(User).get(vm.uid)
             return user.template.text(wanted) if user else ""

@@ -81,7 +81,7 @@ def _pci_matches(device: Vector, wanted: Vector) -> bool:
 def _pick_devices(host: Host, vm: VM) -> list[tuple[Vector, Vector]] | None:
     picked: list[tuple[Vector, Vector]] = []
     for wanted in vm.template.vectors("PCI"):
-        free = [device for device in host.pci if not any(device is taken for taken, _ in picked)]
+        free = [device for device in host.pci if not any(device is taken for taken, _unused in picked)]
         device = next((item for item in free if _pci_matches(item, wanted)), None)
         if device is None:
             return None

@@ -52,7 +52,6 @@ class Driver(Protocol):
 
     def alive(self, machine: Machine) -> bool:
         """Whether the machine runs."""
-        ...
 
 
 def load(name: str, options: dict[str, Any]) -> Driver:

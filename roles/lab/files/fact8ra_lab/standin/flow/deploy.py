@@ -71,7 +71,7 @@ def deploy(rpc: Rpc, caller: Caller, role: Role) -> list[int]:
     extra["ROLE_NAME"] = role.name
     text = _evaluate(rpc, role, raw(extra))
     made = []
-    for _ in range(count):
+    for _unused in range(count):
         name = f"{role.name}_{role.body['last_vmname']}_(service_{role.service.id})"
         role.body["last_vmname"] += 1
         try:
