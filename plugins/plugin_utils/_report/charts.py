@@ -108,10 +108,10 @@ def line_chart(
         marks = [mark for mark in marks if bounds[0] - 1e-9 <= mark <= bounds[1] + 1e-9]
     y, parts = _frame(labels, marks, words, x)
     for line in lines:
-        parts.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(line.value), y2=y(line.value), class_=line.kind))
-        # At the left, where a model that learns is still far from the line.
-        place = y(line.value) + 16 if y(line.value) + 16 < HEIGHT - BOTTOM else y(line.value) - 6
-        parts.append(el("text", line.words, x=LEFT + 4, y=place, class_="note"))
+        level = y(line.value)
+        parts.append(
+            el("line", el("title", line.words), x1=LEFT, x2=WIDTH - RIGHT, y1=level, y2=level, class_=line.kind)
+        )
     strokes: list[list[str]] = [[]]
     for index, value in enumerate(values):
         if value is None:
@@ -131,7 +131,6 @@ def bar_chart(
     labels: Sequence[str],
     values: Sequence[float | None],
     words: Callable[[float], str],
-    lines: Sequence[Line] = (),
 ) -> Markup:
     """Draw one bar a round, from 0."""
     known = [value for value in values if value is not None]
@@ -142,7 +141,7 @@ def bar_chart(
     def x(index: int) -> float:
         return LEFT + width * ((index + 0.5) / len(labels))
 
-    high = max([*known, *(line.value for line in lines)])
+    high = max(known)
     y, parts = _frame(labels, ticks(0.0, (high or 1.0) * 1.08), lambda value: f"{value:.3g}", x)
     bar_width = min(44.0, width / len(labels) * 0.6)
     for index, value in enumerate(values):
@@ -164,6 +163,4 @@ def bar_chart(
         )
         if len(labels) <= 12:
             parts.append(el("text", words(value), x=x(index), y=top - 5, text_anchor="middle", class_="value"))
-    for line in lines:
-        parts.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(line.value), y2=y(line.value), class_=line.kind))
     return _svg(title, parts)

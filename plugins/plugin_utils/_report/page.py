@@ -70,14 +70,9 @@ def tiles(told: Report) -> Markup:
         tile("Training", f"{figure(training, '.1f')} s", f"{figure(each, '.1f')} s a round"),
     ]
     if gap is not None:
-        words = (
-            "the same as central training"
-            if not gap
-            else "behind central training"
-            if gap > 0
-            else "ahead of central training"
-        )
-        found.insert(1, tile("Price of federation", f"{abs(gap):.2f} pt", words))
+        price = f"{gap:.2f} pt" if gap > 0 else "none"
+        words = "of accuracy behind" if gap > 0 else f"{-gap:.2f} points ahead of" if gap else "the same accuracy as"
+        found.insert(1, tile("Price of federation", price, f"{words} central training"))
     if timings.get("ratio") is not None:
         found.append(
             tile(
@@ -119,13 +114,16 @@ def charts(told: Report) -> Markup:
 
     lines = []
     if isinstance(central.get("accuracy"), int | float):
-        lines.append(Line(float(central["accuracy"]), f"central {central['accuracy']:.2%}", "reference"))
+        lines.append(Line(float(central["accuracy"]), f"central training, {central['accuracy']:.2%}", "reference"))
     figures = [
         ("Accuracy", line_chart("Accuracy by round", labels, values("accuracy"), _percent, lines, (0.0, 1.0), 0.1)),
         ("Loss", line_chart("Loss by round", labels, values("loss"), lambda value: f"{value:.3g}")),
         ("Seconds", bar_chart("Seconds by round", labels, values("seconds"), lambda value: f"{value:.1f}")),
     ]
-    drawn: list[Child] = [el("figure", el("figcaption", title), chart) for title, chart in figures]
+    key = el("span", f" \u2013 dashed: {lines[0].words}", class_="note") if lines else None
+    drawn: list[Child] = [
+        el("figure", el("figcaption", title, key if title == "Accuracy" else None), chart) for title, chart in figures
+    ]
     return section("Round by round", el("div", drawn, class_="charts"))
 
 

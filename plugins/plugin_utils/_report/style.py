@@ -69,10 +69,10 @@ tr:last-child > td { border-bottom: 0; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
 figure { margin: 0; }
 figcaption { font-size: 13px; font-weight: 600; margin-bottom: 4px; }
+figcaption .note { font-weight: 400; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font-family: inherit; fill: var(--ink); }
-.chart .tick, .chart .note, .diagram .line { font-size: 12px; fill: var(--soft); }
-.chart .note { paint-order: stroke; stroke: var(--card); stroke-width: 3px; }
+.chart .tick, .diagram .line { font-size: 12px; fill: var(--soft); }
 .chart .value { font-size: 11.5px; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .series { fill: none; stroke: var(--accent); stroke-width: 2.5; stroke-linejoin: round; }
@@ -104,6 +104,8 @@ dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; overflow-
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { font-size: 11pt; } main { max-width: none; padding: 0; }
   section, .tile { break-inside: avoid; }
+  .tiles { grid-template-columns: none; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 8px; }
+  .tile { padding: 10px; } .big { font-size: 18px; } .label { font-size: 9px; letter-spacing: 0; }
   .charts { grid-template-columns: repeat(3, 1fr); }
 }
 """

@@ -70,7 +70,7 @@ def test_everything_is_told(data: dict[str, Any]) -> None:
     for wanted in (
         "Federation poc", "1 of 1 criteria met", "93.00%", "1.00 pt", "2 of 2", "18.0 s", "1.10\u00d7", "alpha", "beta",
         "alpha-superlink-0", "SuperLink 10.71.1.10:8443", "beta-supernode-0", "SuperNode 10.71.2.10", "not tried",
-        "central 94.00%", "CN=link", "2026-12-01", "6 days", "1.41.0", "3.0 MiB", "2026-11-24 07:21 UTC", "seed",
+        "central training, 94.00%", "CN=link", "2026-12-01", "6 days", "1.41.0", "3.0 MiB", "2026-11-24 07:21 UTC",
     ):  # fmt: skip
         assert wanted in text, wanted
     assert "results-path" not in text
