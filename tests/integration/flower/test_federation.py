@@ -259,6 +259,11 @@ def test_roles_from_end_to_end(federation: Any, tmp_path: Path) -> None:
     verified = federation.playbook(inventory, "verify.yml")
     assert verified.returncode == 0, verified.stdout
     assert "2 of 2 SuperNodes online" in " ".join(verified.stdout.split())
+    assert "largest clock offset" in " ".join(verified.stdout.split())
+    # Without the SuperNodes in the play nobody looks at their clocks; the rest holds.
+    alone = federation.playbook(inventory, "verify.yml", "--limit", "link")
+    assert alone.returncode == 0, alone.stdout
+    assert "2 of 2 SuperNodes online" in " ".join(alone.stdout.split())
 
     config = json.dumps({"run_config": {"num-server-rounds": 1, "note": 'a "quoted" = x # y'}})
     run = ("run.yml", "-e", f"run_app={SMOKE}", "-e", config, "-e", '{"run_required_files": ["model.npz"]}')
