@@ -103,7 +103,7 @@ dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; overflow-
     --open-soft: #ffffff; --on: #1c8f63; --off: #c8372e; --unknown: #9aa5b4; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { font-size: 11pt; } main { max-width: none; padding: 0; }
-  section, .tile { break-inside: avoid; }
+  section:has(svg), .tile, tr { break-inside: avoid; }
   .tiles { grid-template-columns: none; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 8px; }
   .tile { padding: 10px; } .big { font-size: 18px; } .label { font-size: 9px; letter-spacing: 0; }
   .charts { grid-template-columns: repeat(3, 1fr); }
