@@ -66,7 +66,7 @@ class Offer:
         groups: answers of one.group.info for its groups.
         acls: rules in text form, "@100 VM+IMAGE/* CREATE #0".
         images, networks, security_groups, vm_templates: elements of the pools.
-        hosts: elements of the host pool, or None when the user may not read it.
+        hosts: elements of the host pool; none when the user may not see them.
         service_templates, services: documents of OneFlow.
     """
 
@@ -78,7 +78,7 @@ class Offer:
     networks: tuple[Mapping[str, Any], ...]
     security_groups: tuple[Mapping[str, Any], ...]
     vm_templates: tuple[Mapping[str, Any], ...]
-    hosts: tuple[Mapping[str, Any], ...] | None
+    hosts: tuple[Mapping[str, Any], ...]
     service_templates: tuple[Document, ...]
     services: tuple[Document, ...]
 
@@ -121,11 +121,11 @@ def _pool(client: Client, kind: str, element: str) -> tuple[Mapping[str, Any], .
     return tuple(as_list(answer, element))
 
 
-def _hosts(client: Client) -> tuple[Mapping[str, Any], ...] | None:
+def _hosts(client: Client) -> tuple[Mapping[str, Any], ...]:
     try:
         return tuple(as_list(client.call("hostpool.info", what="list the hosts"), "HOST"))
     except NotAuthorized:
-        return None
+        return ()
 
 
 def _documents(flow: Target, path: str) -> tuple[Document, ...]:
@@ -299,5 +299,5 @@ def summary(offer: Offer, needs: Needs) -> dict[str, Any]:
         "uid": offer.uid,
         "groups": [str(group["NAME"]) for group in offer.groups],
         "deployed": deployed(offer, needs),
-        "hosts_visible": offer.hosts is not None,
+        "hosts_visible": bool(offer.hosts),
     }

@@ -259,7 +259,7 @@ SPEC = CONNECTION.merge(
 
 def manage(module: AnsibleModule) -> Mapping[str, Any]:
     """Bring the service template to its state; raises OpenNebulaError."""
-    return Manager.from_params(module.params).ensure(check_mode=module.check_mode)
+    return Manager.from_params(module.params, module.warn).ensure(check_mode=module.check_mode)
 
 
 def main() -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fact8ra_lab.standin.testing import StandIn
 from playbooks import Played, play, play_until
+
+from fact8ra_lab.standin.testing import StandIn
 
 
 @dataclass

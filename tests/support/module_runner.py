@@ -40,9 +40,9 @@ class ModuleFailed(AssertionError):
 
 
 def run_module(
-    module: ModuleType, params: Mapping[str, Any], *, check: bool = False, diff: bool = False
+    module: ModuleType, params: Mapping[str, Any], *, check: bool = False, diff: bool = False, warns: bool = False
 ) -> dict[str, Any]:
-    """Run a module and return its result.
+    """Run a module, which has to warn or not as C(warns) says, and return its result.
 
     Raises:
         ModuleFailed: it failed. Its output must not hold a traceback or the password in any case.
@@ -64,7 +64,7 @@ def run_module(
         invocation = result.pop("invocation", {})
         assert password not in json.dumps(result)
         assert password not in json.dumps(invocation)
-    assert "warnings" not in result, result["warnings"]
+    assert ("warnings" in result) == warns, result.get("warnings")
     assert "deprecations" not in result, result["deprecations"]
     if result.get("failed"):
         raise ModuleFailed(result)

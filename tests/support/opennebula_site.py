@@ -47,11 +47,14 @@ class Site:
         flow = [call for call in self.flow_calls if not call.startswith("GET ")]
         return [call for call in self.calls if call.rpartition(".")[2] not in READING] + flow
 
-    def run(self, module: ModuleType, *, check: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
+    def run(
+        self, module: ModuleType, *, check: bool = False, diff: bool = False, warns: bool = False, **options: Any
+    ) -> dict[str, Any]:
         """Run a module and return its result; raises ModuleFailed."""
         self.standin.calls.clear()
         try:
-            return run_module(module, {**self.connection, **self.options, **options}, check=check, diff=diff)
+            given = {**self.connection, **self.options, **options}
+            return run_module(module, given, check=check, diff=diff, warns=warns)
         finally:
             self.calls = [what.removeprefix("one.") for api, what in self.standin.calls if api == "xmlrpc"]
             self.flow_calls = [what for api, what in self.standin.calls if api == "oneflow"]

@@ -63,8 +63,25 @@ class Capture:
             keys: key log in the NSS format, as Python's ssl module writes it (SSLKEYLOGFILE).
         """
         shown = subprocess.run(
-            ["tshark", "-r", str(self.path), "-o", f"tls.keylog_file:{keys}", "-o", "tcp.desegment_tcp_streams:TRUE",
-             "-Y", "tls.app_data", "-T", "fields", "-e", "tls.segment.data", "-e", "http.file_data", "-e", "data.data"],
+            [
+                "tshark",
+                "-r",
+                str(self.path),
+                "-o",
+                f"tls.keylog_file:{keys}",
+                "-o",
+                "tcp.desegment_tcp_streams:TRUE",
+                "-Y",
+                "tls.app_data",
+                "-T",
+                "fields",
+                "-e",
+                "tls.segment.data",
+                "-e",
+                "http.file_data",
+                "-e",
+                "data.data",
+            ],
             capture_output=True,
             text=True,
             check=True,

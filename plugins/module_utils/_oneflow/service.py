@@ -188,10 +188,14 @@ class Manager:
         wanted: dict[str, Any] = dict(common_desired(params))
         merge_template: dict[str, Any] = {}
         template: Document | None = None
-        if self.found is None and check_mode and self._template_is_promised():
-            return self._predict_all(wanted)
         if self.found is None:
-            template, merge_template = self._plan()
+            try:
+                template, merge_template = self._plan()
+            except NotFound as error:
+                if not check_mode or error.details.get("option") != "template":
+                    raise
+                self.warn(promise(f"template names the service template {params['template']!r}", self.flow.endpoint))
+                return self._predict_all(wanted)
             roles = {role["name"]: role for role in as_list(template.body.get("roles"))}
             if self.waits:
                 wanted["state"] = self.wanted_state.name
@@ -214,14 +218,6 @@ class Manager:
             check_mode=check_mode,
         )
         return outcome.result("service", lambda state: self._facts(state, predicted=check_mode))
-
-    def _template_is_promised(self) -> bool:
-        """Tell, with a warning, whether the service template is named and still to be made."""
-        name = self.params.get("template")
-        if name is None or any(one.name == name for one in self.flow.all(TEMPLATE)):
-            return False
-        self.warn(promise(f"template names the service template {name!r}", self.flow.endpoint))
-        return True
 
     def _predict_all(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """Return what check mode can say about a service whose template is still to be made."""

@@ -69,7 +69,7 @@ def _declaration(text: Any) -> tuple[bool, str, list[str], str]:
 def network_values(
     declared: Mapping[str, Any],
     given: Sequence[Mapping[str, Any]],
-    network_id: Callable[[str, str], int],
+    network_id: Callable[[str, str], int | str],
     where: str,
 ) -> list[dict[str, dict[str, Any]]]:
     """Return ``networks_values``: a list of one-key dicts in the template's order, with every declared network.
@@ -122,7 +122,7 @@ def _by_name(
     return options
 
 
-def network_value(option: Mapping[str, Any], network_id: Callable[[str, str], int]) -> dict[str, Any]:
+def network_value(option: Mapping[str, Any], network_id: Callable[[str, str], int | str]) -> dict[str, Any]:
     """Return what OneFlow takes for one entry of the option ``networks``.
 
     Raises:
@@ -221,7 +221,7 @@ def given_roles(
     return options
 
 
-def drift(body: Mapping[str, Any], params: Mapping[str, Any], network_id: Callable[[str, str], int]) -> list[str]:
+def drift(body: Mapping[str, Any], params: Mapping[str, Any], network_id: Callable[[str, str], int | str]) -> list[str]:
     """Return a sentence for each given network and input that a living service has otherwise; it cannot be changed.
 
     Values of inputs are not shown, as they may be secret.

@@ -9,7 +9,7 @@ Private to the collection: it may change without notice.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +159,19 @@ class Objects:
             f"{self.client.target.username!r} may use none of that name. There are: {', '.join(names) or 'none'}.",
             details={"endpoint": self.client.endpoint, "option": option, "name": str(reference), "names": names},
         )
+
+    def promised(self, kind: Kind, reference: Any, option: str, warn: Callable[[str], None]) -> int | str:
+        """Return as C(referred) does, or in check mode the name of what an earlier task would have made."""
+        try:
+            return self.referred(kind, reference, option)
+        except NotFound:
+            warn(promise(f"{option} names the {kind.word} {reference!r}", self.client.endpoint))
+            return str(reference)
+
+
+def promise(what: str, endpoint: str) -> str:
+    """Return the warning that check mode takes something for granted that is not there."""
+    return f"{endpoint}: {what}, which is not there; check mode takes it that an earlier task makes it."
 
 
 def _ambiguous(client: Client, kind: Kind, name: str, found: list[Raw], advice: str) -> Ambiguous:

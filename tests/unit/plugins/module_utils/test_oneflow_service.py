@@ -222,7 +222,6 @@ GHOST = {**TEMPLATE_BODY["roles"][1], "parents": ["ghost"]}
     ("given", "body", "text"),
     [
         ({"networks": None}, {}, "declares the network 'Private'"),
-        ({"networks": [{"name": "Private", "network": "ghost"}]}, {}, "names the virtual network 'ghost'"),
         ({}, {"user_inputs": {"KEY": "M|text|x| |"}}, "asks for a value for 'KEY'"),
         ({"user_inputs": {"ghost": 1}}, {}, "has no input 'ghost'"),
         ({"roles": [{"name": "ghost", "cardinality": 1}]}, {}, "has no role 'ghost'"),
@@ -239,6 +238,12 @@ def test_what_would_fail_or_hang_later_is_refused_before_a_write(
     steps = [get(PATH, pool()), get(TEMPLATES, pool(template(body={**TEMPLATE_BODY, **body})))]
     with pytest.raises(OpenNebulaError, match=text):
         Run({**NEW, **given}, *steps, check=check)
+
+
+def test_a_network_that_is_not_there() -> None:
+    steps = [get(PATH, pool()), get(TEMPLATES, pool(template(body=TEMPLATE_BODY)))]
+    with pytest.raises(OpenNebulaError, match="names the virtual network 'ghost'"):
+        Run({**NEW, "networks": [{"name": "Private", "network": "ghost"}]}, *steps)
 
 
 def test_a_new_service_needs_a_template() -> None:

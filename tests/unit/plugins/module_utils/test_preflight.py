@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import document
 from ansible_collections.fact8ra.flower.plugins.module_utils._preflight import Needs, Offer, may_create, problems
 
@@ -21,7 +22,13 @@ def _offer(**changes: Any) -> Offer:
     offer = Offer(
         version="7.4.0",
         user={"ID": "2", "NAME": "flower", "GROUPS": {"ID": ["100"]}, "VM_QUOTA": ""},
-        groups=({"ID": "100", "NAME": "tenant", "VM_QUOTA": {"VM": {"VMS": "3", "VMS_USED": "1", "CPU": "-1", "MEMORY": "-2"}}},),
+        groups=(
+            {
+                "ID": "100",
+                "NAME": "tenant",
+                "VM_QUOTA": {"VM": {"VMS": "3", "VMS_USED": "1", "CPU": "-1", "MEMORY": "-2"}},
+            },
+        ),
         acls=("@100 VM+IMAGE+TEMPLATE+DOCUMENT+SECGROUP/* CREATE #0",),
         images=({"ID": "0", "UID": "0", "UNAME": "oneadmin", "NAME": "debian", "STATE": "1"},),
         networks=(
@@ -30,7 +37,10 @@ def _offer(**changes: Any) -> Offer:
         security_groups=(),
         vm_templates=(),
         hosts=(
-            {"STATE": "2", "HOST_SHARE": {"MAX_CPU": "800", "CPU_USAGE": "600", "MAX_MEM": "4194304", "MEM_USAGE": "2097152"}},
+            {
+                "STATE": "2",
+                "HOST_SHARE": {"MAX_CPU": "800", "CPU_USAGE": "600", "MAX_MEM": "4194304", "MEM_USAGE": "2097152"},
+            },
         ),
         service_templates=(),
         services=(),
@@ -103,7 +113,7 @@ def test_a_deployed_federation_does_not_need_its_own_room_again() -> None:
 
 
 def test_hosts_that_the_user_may_not_see_are_no_problem() -> None:
-    assert problems(_offer(hosts=None), replace(NEEDS, cpu=64)) == []
+    assert problems(_offer(hosts=()), replace(NEEDS, cpu=64)) == []
 
 
 @pytest.mark.parametrize(

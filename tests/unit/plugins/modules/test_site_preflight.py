@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Module site_preflight against the stand-in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.fact8ra.flower.plugins.modules import site_preflight, vnet
+from opennebula_site import Site
+
+NEEDS: dict[str, Any] = {
+    "site": "alpha",
+    "service": "poc-alpha",
+    "image": "flower-debian-12",
+    "network": "federation",
+    "network_mode": "managed",
+    "vms": 2,
+    "cpu": 2,
+    "memory": 2048,
+}
+
+
+def test_a_site_that_fits(tenant: Site) -> None:
+    checked = tenant.run(site_preflight, **NEEDS, check=True)
+    assert not checked["changed"]
+    assert checked["site"] == {
+        "version": "7.4.0",
+        "user": "flower",
+        "uid": 2,
+        "groups": ["flower"],
+        "deployed": False,
+        "hosts_visible": False,
+    }
+    assert tenant.writes == []
+
+
+def test_a_dozen_calls_whatever_the_number_of_vms(tenant: Site) -> None:
+    tenant.run(site_preflight, **{**NEEDS, "vms": 500})
+    assert len(tenant.calls) + len(tenant.flow_calls) == 11
+
+
+def test_an_administrator_sees_the_capacity_of_the_hosts(admin: Site) -> None:
+    assert admin.run(site_preflight, **NEEDS)["site"]["hosts_visible"]
+    assert "free CPUs; the federation needs 100000" in admin.fail(site_preflight, **{**NEEDS, "cpu": 100000})["msg"]
+
+
+def test_an_existing_network_needs_room(admin: Site) -> None:
+    admin.run(vnet, name="federation", vn_mad="bridge", bridge="br0", address_ranges=[{"ip": "10.9.0.1", "size": 1}])
+    failed = admin.fail(site_preflight, **{**NEEDS, "network_mode": "existing"})
+    assert "has 1 free addresses; 2 are needed" in failed["msg"]
+
+
+def test_all_problems_at_once_with_the_site(tenant: Site) -> None:
+    failed = tenant.fail(site_preflight, **{**NEEDS, "image": "ghost", "minimum_version": "9.0.0"})
+    assert failed["failure"]["code"] == "preflight"
+    assert failed["msg"].startswith(f"Site alpha ({tenant.standin.endpoint}): ")
+    assert len(failed["failure"]["details"]["problems"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "text"),
+    [
+        ({"password": "wrong"}, "authentication_failed", "couldn't be authenticated"),
+        ({"endpoint": "http://127.0.0.1:9/RPC2"}, "connection_failed", "127.0.0.1:9"),
+        ({"flow_endpoint": "http://127.0.0.1:9"}, "connection_failed", "127.0.0.1:9"),
+        ({"flow_endpoint": "one.example"}, "invalid_input", "flow_endpoint is 'one.example'"),
+    ],
+)
+def test_a_site_that_cannot_be_asked(tenant: Site, options: dict[str, Any], code: str, text: str) -> None:
+    failed = tenant.fail(site_preflight, **{**NEEDS, **options})
+    assert failed["failure"]["code"] == code
+    assert text in failed["msg"]
+    assert failed["msg"].startswith("Site alpha: ")
+
+
+def test_a_silent_oneflow(tenant: Site) -> None:
+    tenant.standin.faults.add({"silence": "oneflow"})
+    assert "read_timeout=0.2" in tenant.fail(site_preflight, **NEEDS, read_timeout=0.2)["msg"]
+    tenant.standin.faults.clear()
