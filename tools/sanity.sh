@@ -26,11 +26,13 @@ cd build/ansible_collections/fact8ra/flower
 python_version=$("$bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 export PATH=$bin:$PATH LC_ALL=C.UTF-8 HOME=$home
 unset ANSIBLE_CONFIG
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 status=0
-ansible-test sanity --color no --python "$python_version" "$@" 2>&1 | tee "$root/build/sanity.log" || status=$?
+ansible-test sanity --color no --python "$python_version" "$@" 2>&1 | tee "$log" || status=$?
 
-ran=$(grep -c '^Running sanity test ' "$root/build/sanity.log" || true)
-failed=$(sed -n 's/.*The \([0-9]*\) sanity test(s) listed below .* failed.*/\1/p' "$root/build/sanity.log")
+ran=$(grep -c '^Running sanity test ' "$log" || true)
+failed=$(sed -n 's/.*The \([0-9]*\) sanity test(s) listed below .* failed.*/\1/p' "$log")
 [ "$status" -eq 0 ] || failed=${failed:-1}
 echo "$((ran - ${failed:-0})) passed, ${failed:-0} failed"
 exit "$status"
