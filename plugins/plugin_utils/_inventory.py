@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fact8ra.flower contributors
-# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
-# SPDX-License-Identifier: BSD-2-Clause
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the inventory plugin asks of the endpoints, and the hosts that it makes of the answers.
 
 Private to the collection: it may change without notice.

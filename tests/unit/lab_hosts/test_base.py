@@ -93,7 +93,7 @@ def test_a_host_has_no_key_or_identity_of_the_base_and_runs_nothing_by_default(
     wants = rootfs / "etc/systemd/system/multi-user.target.wants"
     assert not (wants / "nginx.service").is_symlink()
     assert (wants / "one-context-online.service").is_symlink()
-    assert (rootfs / "usr/local/sbin/one-context").stat().st_mode & 0o777 == 0o755
+    assert (rootfs / "usr/local/sbin/one-context").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("fail", ["mmdebstrap", "cp", "sync"])
