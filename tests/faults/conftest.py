@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fact8ra_lab.standin.testing import StandIn
 from federation import Federation
+
+from fact8ra_lab.standin.testing import StandIn
 
 
 @pytest.fixture

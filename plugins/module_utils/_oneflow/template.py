@@ -254,9 +254,7 @@ class Manager:
         warn: takes a warning for the user.
     """
 
-    def __init__(
-        self, params: Mapping[str, Any], flow: OneFlow, objects: Objects, warn: Callable[[str], None]
-    ) -> None:
+    def __init__(self, params: Mapping[str, Any], flow: OneFlow, objects: Objects, warn: Callable[[str], None]) -> None:
         self.params = params
         self.flow = flow
         self.objects = objects

@@ -34,7 +34,7 @@ START_SECONDS = 90  # a Flower process needs 2 s of a free core to start; the ma
 
 def free_ports(count: int) -> list[int]:
     """Return `count` TCP ports of 127.0.0.1 that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
+    sockets = [socket.socket() for _unused in range(count)]
     try:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
@@ -246,7 +246,7 @@ class Federation:
         found = re.search(r"^localhost \| (\w+)!? => (\{.*)", done.stdout, re.DOTALL | re.MULTILINE)
         assert found, f"{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
-        result, _ = json.JSONDecoder().raw_decode(found.group(2))
+        result, _unused = json.JSONDecoder().raw_decode(found.group(2))
         return {**result, "failed": found.group(1) == "FAILED"}
 
     def playbook(self, inventory: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

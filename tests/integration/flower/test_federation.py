@@ -146,7 +146,7 @@ def test_a_run_survives_killed_modules_and_a_killed_superlink(federation: Any, w
     federation.stop("superlink", signal.SIGKILL)
     waiting = federation.popen("flower_run", state="finished", label="main", wait_timeout=240)
     federation.start_superlink()
-    out, _ = waiting.communicate(timeout=300)
+    out, _unused = waiting.communicate(timeout=300)
     assert '"status": "finished:completed"' in out, out
 
     done = follow(federation, "finished", "main", required_files=["model.npz"])
@@ -319,7 +319,7 @@ def test_a_lost_connection_is_taken_up_again(federation: Any, tmp_path: Path, wa
     play = federation.start_playbook(inventory, "run.yml", "-vv", "-e", json.dumps(variables))
     wait_for("the play to follow the run", lambda: federation.log("superlink").count("StreamLogs") > before + 1)
     os.killpg(int(pid.read_text()), signal.SIGKILL)
-    out, _ = play.communicate(timeout=300)
+    out, _unused = play.communicate(timeout=300)
     assert play.returncode == 0, out
     assert "ssh return code is 255" in out
     assert "(item=round 1/1: loss 0." in out

@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from opennebula_site import Site
+
 from ansible_collections.fact8ra.flower.plugins.modules import oneflow_service, oneflow_template
 from fact8ra_lab.standin.testing import StandIn
-from opennebula_site import Site
 
 TEMPLATE: dict[str, Any] = {
     "name": "flower",

@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.fact8ra.flower.plugins.modules import site_preflight, vnet
 from opennebula_site import Site
+
+from ansible_collections.fact8ra.flower.plugins.modules import site_preflight, vnet
 
 NEEDS: dict[str, Any] = {
     "site": "alpha",
