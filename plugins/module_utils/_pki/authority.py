@@ -262,8 +262,9 @@ class FederationPki:
         return min(wanted, _present(self.state.ca_certificate).not_valid_after_utc)
 
     def _make_superlink(self) -> None:
-        ca = _present(self.state.ca_certificate)
-        ca_key: keys.PrivateKey = _present(self.state.ca_key)
+        ca, ca_key = _present(self.state.ca_certificate), self.state.ca_key
+        if ca_key is None:
+            raise PkiError(f"{self.store.path(CA_KEY)} was not read")
         key = self.state.superlink_key
         if key is None or keys.kind_of(key) != keys.P384:
             key = keys.generate(keys.P384)
