@@ -62,7 +62,12 @@ class Lab:
             env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
         )
         variables = json.loads(listed.stdout)["_meta"]["hostvars"]
-        return {name: values["ansible_host"] for name, values in variables.items() if "one_vm_id" in values}
+        # what comes from the cloud is marked unsafe, so that it is never taken for a template
+        return {
+            name: values["ansible_host"]["__ansible_unsafe"]
+            for name, values in variables.items()
+            if "one_vm_id" in values
+        }
 
     def run(self, address: str, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command on a VM as root."""

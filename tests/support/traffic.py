@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 import signal
 import subprocess
 import zlib
@@ -14,6 +15,7 @@ from types import TracebackType
 
 # Eight neighbouring values of a float64 vector; a chance hit of so many bytes does not happen.
 _WINDOW = 64
+_HEX = re.compile(r"([0-9a-f]{2})+")
 
 
 class Capture:
@@ -57,37 +59,26 @@ class Capture:
         self._process.communicate(timeout=60)
 
     def plaintext(self, keys: Path) -> bytes:
-        """All application data of the TLS sessions whose keys were logged, in the order of the packets.
+        """What was said, in both directions, in all TLS sessions whose keys were logged, a session after the other.
 
         Args:
             keys: key log in the NSS format, as Python's ssl module writes it (SSLKEYLOGFILE).
         """
-        shown = subprocess.run(
-            [
-                "tshark",
-                "-r",
-                str(self.path),
-                "-o",
-                f"tls.keylog_file:{keys}",
-                "-o",
-                "tcp.desegment_tcp_streams:TRUE",
-                "-Y",
-                "tls.app_data",
-                "-T",
-                "fields",
-                "-e",
-                "tls.segment.data",
-                "-e",
-                "http.file_data",
-                "-e",
-                "data.data",
-            ],
+        streams = self._tshark("-Y", "tls.app_data", "-T", "fields", "-e", "tcp.stream", keys=keys).split()
+        follow = [word for number in sorted(set(streams), key=int) for word in ("-z", f"follow,tls,raw,{number}")]
+        shown = self._tshark("-q", *follow, keys=keys)
+        # the answers of the server are indented
+        lines = (line.strip() for line in shown.splitlines())
+        return b"".join(bytes.fromhex(line) for line in lines if _HEX.fullmatch(line))
+
+    def _tshark(self, *arguments: str, keys: Path) -> str:
+        return subprocess.run(
+            ["tshark", "-r", str(self.path), "-o", f"tls.keylog_file:{keys}", *arguments],
             capture_output=True,
             text=True,
             check=True,
             timeout=600,
-        )
-        return bytes.fromhex("".join(c for c in shown.stdout if c in "0123456789abcdef"))
+        ).stdout
 
 
 def encodings(sample: bytes) -> dict[str, bytes]:
