@@ -57,10 +57,6 @@ sanity: dev-venv ## ansible-test sanity
 units: dev-venv flwr-venv ## Unit tests
 	tools/units.sh $(ARGS)
 
-.PHONY: apps
-apps: dev-venv flwr-venv ## The Flower apps, with Flower itself
-	tools/flwr_pytest.sh tests/apps $(ARGS)
-
 .PHONY: contract
 contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 	tools/pytest.sh tests/contract $(ARGS)

@@ -16,18 +16,24 @@ CHECK_REQUIRED_TAGS = True
 RUN_ANSIBLE_LINT = False
 RUN_FLAKE8 = False
 EOF
-if ! PATH=$PWD/.venv-importer/bin:$PATH GALAXY_IMPORTER_CONFIG=build/importer.cfg \
-    .venv-importer/bin/python -m galaxy_importer.main "$archive" >"$log" 2>&1 || grep -qE '^(ERROR|WARNING)' "$log"; then
+# The importer leaves its result in the working directory.
+import_archive() {
+    cd build
+    PATH=$PWD/../.venv-importer/bin:$PATH GALAXY_IMPORTER_CONFIG=importer.cfg \
+        ../.venv-importer/bin/python -m galaxy_importer.main "../$archive"
+}
+if ! (import_archive) >"$log" 2>&1 || grep -qE '^(ERROR|WARNING)' "$log"; then
     cat "$log"
     echo "0 passed, 1 failed"
     exit 1
 fi
 passed=$((passed + 1))
 
-rm -rf build/installed
-.venv/bin/ansible-galaxy collection install --offline --collections-path build/installed "$archive"
+# Away from the checkout, where ansible.cfg would find the collection itself.
 export ANSIBLE_COLLECTIONS_PATH=$PWD/build/installed
 unset ANSIBLE_CONFIG
+rm -rf build/installed
+(cd build && ../.venv/bin/ansible-galaxy collection install --offline --collections-path installed "../$archive")
 for kind in module inventory filter role; do
     names=$(cd build && ../.venv/bin/ansible-doc --type "$kind" --list --json fact8ra.flower |
         ../.venv/bin/python -c 'import json, sys; print(*json.load(sys.stdin))')

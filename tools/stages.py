@@ -28,7 +28,6 @@ STAGES = {
     "lint": 600,
     "sanity": 900,
     "units": 600,
-    "apps": 600,
     "contract": 300,
     "integration": 600,
     "importer": 300,
