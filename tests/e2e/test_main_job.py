@@ -124,7 +124,7 @@ def test_a_key_that_is_not_registered_is_refused(lab: Lab) -> None:
         "cd /tmp && rm -f stranger* && ssh-keygen -q -t ecdsa -b 384 -N '' -f stranger && "
         "FLWR_HOME=/tmp/stranger-home timeout 60 /opt/flower/venv/bin/flower-supernode "
         f"--superlink {superlink}:8443 --root-certificates /etc/flower/trust.crt "
-        "--auth-supernode-private-key stranger --port 9999 2>&1"
+        "--auth-supernode-private-key stranger --isolation process --port 9999 2>&1"
     )
     refused = lab.run(address, command, check=False)
     assert refused.returncode == 1

@@ -32,8 +32,8 @@ ssl.SSLContext.__new__ = logging
 """
 CONTROLLER = STATE / "controller" / "poc"
 ON_ITS_NODE = (
-    "import numpy, sys; arrays = numpy.load(\"/var/lib/flower/data/digits.npz\"); "
-    "print(any(bytes.fromhex(sys.argv[1]) in arrays[name].astype(\"float64\").tobytes() for name in arrays.files))"
+    'import numpy, sys; arrays = numpy.load("/var/lib/flower/data/digits.npz"); '
+    'print(any(bytes.fromhex(sys.argv[1]) in arrays[name].astype("float64").tobytes() for name in arrays.files))'
 )
 
 
@@ -54,7 +54,7 @@ def node(lab: Lab) -> Iterator[str]:
 
 
 def test_the_search_finds_what_is_there() -> None:
-    sample = struct.pack("<64d", *(random.Random(1).random() for _ in range(64)))
+    sample = struct.pack("<64d", *(random.Random(1).random() for _unused in range(64)))
     noise = random.Random(2).randbytes(100_000)
     assert find(noise, sample) == []
     assert find(noise + sample + noise, sample) == ["raw"]

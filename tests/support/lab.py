@@ -31,13 +31,13 @@ class Lab:
         found = {}
         for site, address in SITES.items():
             password = self.password(site)
-            server = xmlrpc.client.ServerProxy(f"http://{address}:2633/RPC2")
-            for pool in _POOLS:
-                arguments = [-2, -1, -1, -1] if pool == "vmpool" else [-2, -1, -1]
-                answer = getattr(server.one, pool).info(f"oneadmin:{password}", *arguments)
-                assert isinstance(answer, list)
-                assert answer[0], answer
-                found[f"{site} {pool}"] = str(answer[1])
+            with xmlrpc.client.ServerProxy(f"http://{address}:2633/RPC2") as server:
+                for pool in _POOLS:
+                    arguments = [-2, -1, -1, -1] if pool == "vmpool" else [-2, -1, -1]
+                    answer = getattr(server.one, pool).info(f"oneadmin:{password}", *arguments)
+                    assert isinstance(answer, list)
+                    assert answer[0], answer
+                    found[f"{site} {pool}"] = str(answer[1])
             for kind in ("service", "service_template"):
                 found[f"{site} {kind}"] = json.dumps(self.flow(site, kind), sort_keys=True)
         return found
