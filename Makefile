@@ -65,12 +65,17 @@ contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 integration: dev-venv ## The modules and the inventory plugin, as playbooks against the stand-in
 	tools/pytest.sh tests/integration $(ARGS)
 
+.PHONY: faults
+faults: dev-venv ## Bad input and faults on the way to VMs, against stand-ins
+	tools/pytest.sh tests/faults $(ARGS)
+
 .PHONY: molecule
 molecule: dev-venv ## The roles on booted hosts
 	tools/molecule.sh $(ARGS)
 
 .PHONY: e2e
 e2e: dev-venv flwr-venv ## The federation from nothing to a trained model, and back
+	tools/need.sh tshark:tshark
 	tools/pytest.sh tests/e2e $(ARGS)
 
 .PHONY: coverage

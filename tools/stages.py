@@ -31,6 +31,7 @@ STAGES = {
     "contract": 300,
     "integration": 600,
     "importer": 300,
+    "faults": 600,
     "molecule": 900,
     "e2e": 1200,
 }

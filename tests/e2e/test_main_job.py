@@ -20,11 +20,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.root]
 CONTROLLER = STATE / "controller" / "poc"
 PLAYS = [
     "Provision every site",
-    "Issue the federation's certificates and keys",
     "Install the Flower runtime",
     "Run the SuperLink",
     "Run the SuperNodes",
-    "Ask Flower whether every SuperNode is online",
 ]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No raw sample leaves its node: all traffic between the sites is recorded, decrypted and searched for a planted one."""
+"""No raw sample leaves its node: the traffic between the sites is recorded, decrypted and searched for one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.root]
 
 NODE = "beta-supernode-0"
 KEYS = "/var/lib/flower/supernode/tls-keys.log"
-# Flower makes its TLS contexts itself, so that SSLKEYLOGFILE has no effect; Python's own start-up hook sets it on each of them.
+# Flower makes its TLS contexts itself, so that SSLKEYLOGFILE has no effect; a hook of Python's start does the same.
 HOOK = "/run/tls-keys"
 DROPIN = "/run/systemd/system/flower-supernode.service.d/keys.conf"
 LOG_KEYS = f"""
