@@ -42,6 +42,8 @@ def federation(tmp_path: Path) -> Iterator[Federation]:
             "pki_ca_passphrase": "a passphrase of the test",
             "ansible_user": "root",
             "site_reachable_timeout": 2,
+            "site_admin_sources": ["127.0.0.0/8"],
+            "site_fleet_sources": ["127.71.0.0/16"],
         }
         yield made
 

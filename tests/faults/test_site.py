@@ -15,6 +15,7 @@ NEVER_ANSWERED = ("did not answer SSH", "127.71.")
     ("changes", "texts"),
     [
         ({"site_image": None}, ["site_image", "alpha"]),
+        ({"site_fleet_sources": []}, ["Site alpha", "site_fleet_sources is empty"]),
         ({"site_supernodes": "many"}, ["site_supernodes", "many"]),
         ({"site_network_mode": "own"}, ["site_network_mode", "existing, reservation, managed"]),
         ({"one_endpoint": "one.example.eu:2633"}, ["one_endpoint is", "it must be a URL"]),
