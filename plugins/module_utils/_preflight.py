@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
@@ -21,6 +21,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
     OpenNebulaError,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target, fetch
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import node_ids
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document, pool
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict, as_int, as_list
 
@@ -41,6 +42,8 @@ class Needs:
         network: name of the network to use, to reserve from or to make.
         network_mode: "existing", "reservation" or "managed".
         vms: number of VMs.
+        addresses: number of addresses of the network, or None for one a VM.
+        allow_open_network: whether the network may carry a security group that admits everything.
         cpu: physical CPUs of all VMs together.
         memory: memory of all VMs together in MB.
         minimum_version: oldest OpenNebula that is accepted, "7.0.0".
@@ -54,6 +57,8 @@ class Needs:
     cpu: float
     memory: int
     minimum_version: str
+    addresses: int | None = None
+    allow_open_network: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,9 +153,23 @@ def problems(offer: Offer, needs: Needs) -> list[str]:
     return found
 
 
-def deployed(offer: Offer, needs: Needs) -> bool:
-    """Whether the federation's service is there already, so that its VMs and addresses are taken by itself."""
-    return any(service.name == needs.service and service.uid == offer.uid for service in offer.services)
+def present(offer: Offer, needs: Needs) -> int:
+    """Return the number of VMs that the federation's service has already, with all that they take."""
+    return sum(
+        len(node_ids(service.body))
+        for service in offer.services
+        if service.name == needs.service and service.uid == offer.uid
+    )
+
+
+def _still(offer: Offer, needs: Needs) -> Needs:
+    """Return what is needed beyond what the service has; all of it when there is no service."""
+    have = present(offer, needs)
+    missing = max(0, needs.vms - have)
+    share = missing / needs.vms if needs.vms else 0.0
+    # a reservation is made once, with the service
+    addresses = missing if needs.addresses is None else needs.addresses if have == 0 else 0
+    return replace(needs, vms=missing, cpu=needs.cpu * share, memory=int(needs.memory * share), addresses=addresses)
 
 
 def _version(offer: Offer, needs: Needs) -> list[str]:
@@ -220,11 +239,37 @@ def _network(offer: Offer, needs: Needs) -> list[str]:
         return [f"{len(called)} virtual networks are called {needs.network} (ids {ids}); {variable} has to name one"]
     ranges = as_list(called[0], "AR_POOL", "AR")
     free = sum(as_int(each.get("SIZE")) or 0 for each in ranges) - (as_int(called[0].get("USED_LEASES")) or 0)
-    if not deployed(offer, needs) and free < needs.vms:
-        return [
-            f"virtual network {needs.network} (id {called[0]['ID']}) has {free} free addresses; {needs.vms} are needed"
+    wanted = _still(offer, needs).addresses or 0
+    label = f"virtual network {needs.network} (id {called[0]['ID']})"
+    found = [f"{label} has {free} free addresses; {wanted} are needed"] if free < wanted else []
+    if not needs.allow_open_network:
+        found += [
+            f"{label} carries security group {number}, which admits everything; OpenNebula adds it to those of the "
+            "VMs, so that no other restricts anything. Take it off the network, or set site_allow_open_network"
+            for number in _open_groups(offer, called[0])
         ]
-    return []
+    return found
+
+
+def _open_groups(offer: Offer, network: Mapping[str, Any]) -> list[int]:
+    """Return the ids of the security groups of a network that admit every protocol from everywhere."""
+    carriers = [as_dict(network, "TEMPLATE"), *as_list(network, "AR_POOL", "AR")]
+    listed = ",".join(str(carrier.get("SECURITY_GROUPS") or "") for carrier in carriers).split(",")
+    numbers = sorted({int(number) for number in listed if number.strip().isdigit()})
+    known = {int(group["ID"]): group for group in offer.security_groups}
+    return [number for number in numbers if _admits_all(known.get(number, {"ID": number}))]
+
+
+def _admits_all(group: Mapping[str, Any]) -> bool:
+    rules = as_list(group, "TEMPLATE", "RULE")
+    if int(group["ID"]) == 0 and not rules:
+        return True  # OpenNebula makes the default group open; the user need not see its rules
+    return any(
+        str(rule.get("PROTOCOL")).upper() == "ALL"
+        and str(rule.get("RULE_TYPE")).lower() == "inbound"
+        and not (rule.get("IP") or rule.get("NETWORK_ID") or rule.get("SIZE"))
+        for rule in rules
+    )
 
 
 def _rights(offer: Offer, needs: Needs) -> list[str]:
@@ -254,8 +299,9 @@ def may_create(offer: Offer, kind: str) -> bool:
     return False
 
 
-def _quotas(offer: Offer, needs: Needs) -> list[str]:
-    if deployed(offer, needs):
+def _quotas(offer: Offer, whole: Needs) -> list[str]:
+    needs = _still(offer, whole)
+    if needs.vms == 0:
         return []
     found = []
     holders = [("user", offer.user), *(("group", group) for group in offer.groups)]
@@ -271,8 +317,9 @@ def _quotas(offer: Offer, needs: Needs) -> list[str]:
     return found
 
 
-def _capacity(offer: Offer, needs: Needs) -> list[str]:
-    if not offer.hosts or deployed(offer, needs):
+def _capacity(offer: Offer, whole: Needs) -> list[str]:
+    needs = _still(offer, whole)
+    if not offer.hosts or needs.vms == 0:
         return []
     shares = [as_dict(host, "HOST_SHARE") for host in offer.hosts if int(host["STATE"]) == HOST_MONITORED]
 
@@ -298,6 +345,6 @@ def summary(offer: Offer, needs: Needs) -> dict[str, Any]:
         "user": str(offer.user["NAME"]),
         "uid": offer.uid,
         "groups": [str(group["NAME"]) for group in offer.groups],
-        "deployed": deployed(offer, needs),
+        "vms": present(offer, needs),
         "hosts_visible": bool(offer.hosts),
     }

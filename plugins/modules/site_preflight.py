@@ -48,10 +48,17 @@ options:
     type: str
     choices: [existing, reservation, managed]
     default: existing
+  allow_open_network:
+    description: Whether O(network) may carry a security group that admits everything.
+    type: bool
+    default: false
   vms:
     description: Number of VMs.
     type: int
     required: true
+  addresses:
+    description: Number of addresses of a reservation. One for each VM when not given.
+    type: int
   cpu:
     description: Physical CPUs of all VMs together.
     type: float
@@ -98,9 +105,9 @@ site:
       description: Names of the user's groups.
       type: list
       elements: str
-    deployed:
-      description: Whether the service is there already.
-      type: bool
+    vms:
+      description: Number of VMs that the service has already.
+      type: int
     hosts_visible:
       description: Whether the user may read the hosts, so that their capacity could be checked.
       type: bool
@@ -131,7 +138,9 @@ SPEC = CONNECTION.merge(
                 "choices": ["existing", "reservation", "managed"],
                 "default": "existing",
             },
+            "allow_open_network": {"type": "bool", "default": False},
             "vms": {"type": "int", "required": True},
+            "addresses": {"type": "int"},
             "cpu": {"type": "float", "required": True},
             "memory": {"type": "int", "required": True},
         },

@@ -301,7 +301,9 @@ SPEC = CONNECTION.merge(
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Bring the network to the state that the parameters describe."""
-    return ManagedVnet(Client.from_params(module.params), module.params).run("vnet", check_mode=module.check_mode)
+    promise = module.warn if module.check_mode else None
+    managed = ManagedVnet(Client.from_params(module.params), module.params, promise)
+    return managed.run("vnet", check_mode=module.check_mode)
 
 
 def main() -> None:

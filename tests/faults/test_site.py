@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -94,6 +95,22 @@ def test_a_quota_that_is_too_small(federation: Federation) -> None:
 
 def test_a_vm_that_never_answers_ssh(federation: Federation) -> None:
     federation.site().failed_with("Site beta: VM 0 (supernode_0_(service_1), state ACTIVE)", *NEVER_ANSWERED)
+
+
+def test_vms_carry_the_federations_security_groups_and_no_other(federation: Federation) -> None:
+    federation.site()
+    alpha = federation.sites["alpha"]
+    groups = alpha.one("one.secgrouppool.info", -2, -1, -1)
+    ids = dict(
+        re.findall(
+            r"<ID>(\d+)</ID>(?:<[UG]ID>\d+</[UG]ID>)*<UNAME>flower</UNAME>.*?<NAME>poc-alpha-(\w+)</NAME>", groups
+        )
+    )
+    own = {name: number for number, name in ids.items()}
+    vms = alpha.one("one.vmpool.infoextended", -2, -1, -1, -1, "")
+    carried = re.findall(r"<SECURITY_GROUPS><!\[CDATA\[([\d,]*)\]\]>", vms)
+    both = ",".join(sorted([own["supernode"], own["superlink"]], key=int))
+    assert sorted(carried) == sorted([both, own["supernode"]])
 
 
 def test_a_vm_that_does_not_boot_is_named_and_a_new_run_recovers(federation: Federation) -> None:

@@ -35,7 +35,8 @@ class Federation:
             json.dumps({"sites": {"hosts": self.hosts}, "all": {"vars": self.everywhere}}), encoding="utf-8"
         )
         (self.directory / "opennebula.yml").write_text(
-            'plugin: fact8ra.flower.opennebula\nendpoints_from_group: sites\nservices: ["{{ federation_name }}-.*"]\n'
+            "plugin: fact8ra.flower.opennebula\nendpoints_from_group: sites\n"
+            'services: ["{{ federation_name }}-{{ inventory_hostname }}"]\n'
             "unreachable: ignore\n",
             encoding="utf-8",
         )

@@ -9,7 +9,7 @@ Private to the collection: it may change without notice.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from ansible_collections.fact8ra.flower.plugins.module_utils import _ensure
@@ -30,15 +30,19 @@ class Managed(ABC):
     Args:
         client: the endpoint.
         params: the module's parameters.
+        promise: in check mode, takes the warning that something is taken for granted which earlier tasks would make.
     """
 
     kind: ClassVar[Kind]
     unverified: ClassVar[frozenset[str]] = frozenset()
     """Top-level keys of the desired state that a re-read after a write need not show yet."""
 
-    def __init__(self, client: Client, params: Mapping[str, Any]) -> None:
+    def __init__(
+        self, client: Client, params: Mapping[str, Any], promise: Callable[[str], None] | None = None
+    ) -> None:
         self.client = client
         self.params = params
+        self.promise = promise
         self.objects = Objects(client)
         self._known: dict[int, Raw | None] = {}
 

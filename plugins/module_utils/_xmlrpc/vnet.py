@@ -114,9 +114,9 @@ def is_reservation(raw: Raw) -> bool:
 
 
 def security_groups(raw: Raw) -> list[int]:
-    """Return the ids of the security groups of all addresses of a network, in order."""
+    """Return the ids of the security groups of all addresses of a network, ordered as text."""
     text = as_dict(raw, "TEMPLATE").get("SECURITY_GROUPS") or ""
-    return sorted({int(part) for part in str(text).split(",") if part.strip().isdigit()})
+    return sorted({int(part) for part in str(text).split(",") if part.strip().isdigit()}, key=str)
 
 
 def facts(raw: Raw, *, leases: bool) -> dict[str, Any]:
@@ -307,14 +307,17 @@ class ManagedVnet(Managed):
         params = self.params
         self._replaces = params["update_mode"] == "replace"
         self._template = from_options(params, OPTIONS, RESERVED)
-        self._groups: list[int] | None = None
+        self._groups: list[int | str] | None = None
         if params["security_groups"] is not None:
-            self._groups = sorted(
-                {self.objects.referred(SECURITY_GROUP, each, "security_groups") for each in params["security_groups"]}
-            )
+            self._groups = sorted({self._security_group(each) for each in params["security_groups"]}, key=str)
         self._cluster = None
         if params["cluster"] is not None:
             self._cluster = self.objects.referred(CLUSTER, params["cluster"], "cluster")
+
+    def _security_group(self, reference: str) -> int | str:
+        if self.promise is not None:
+            return self.objects.promised(SECURITY_GROUP, reference, "security_groups", self.promise)
+        return self.objects.referred(SECURITY_GROUP, reference, "security_groups")
 
     def desired(self, current: State | None) -> dict[str, Any]:
         if current is None and "VN_MAD" not in self._template:

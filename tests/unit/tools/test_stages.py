@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -91,8 +92,14 @@ def test_later_stages_run_after_a_failure_and_the_closing_line_names_it(
 
 
 def test_an_interruption_ends_the_stage_and_the_run(
-    makefile: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    makefile: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
+    # a shell that starts a job in the background has it ignore the interruption
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     monkeypatch.setattr(stages, "STAGES", {"lint": 20, "units": 20})
     makefile.write_text(f"lint:\n\t@kill -INT {os.getpid()}; sleep 600\nunits:\n\t@echo 5 passed, 0 failed\n")
     started = time.monotonic()

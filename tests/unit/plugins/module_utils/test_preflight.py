@@ -14,8 +14,12 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._preflight import N
 NEEDS = Needs("poc-alpha", "debian", "federation", "existing", vms=2, cpu=2, memory=2048, minimum_version="7.0.0")
 
 
-def _document(name: str, uid: int) -> Any:
-    return document({"ID": "5", "UID": str(uid), "GID": "1", "UNAME": "eve", "NAME": name, "TYPE": "100"})
+def _document(name: str, uid: int, vms: int = 0) -> Any:
+    roles = [{"name": "supernode", "nodes": [{"deploy_id": number} for number in range(vms)]}]
+    template = {"BODY": {"roles": roles}}
+    return document(
+        {"ID": "5", "UID": str(uid), "GID": "1", "UNAME": "eve", "NAME": name, "TYPE": "100", "TEMPLATE": template}
+    )
 
 
 def _offer(**changes: Any) -> Offer:
@@ -108,8 +112,50 @@ def test_two_own_services_of_a_name() -> None:
 
 
 def test_a_deployed_federation_does_not_need_its_own_room_again() -> None:
-    offer = _offer(services=(_document("poc-alpha", 2),), hosts=())
+    offer = _offer(services=(_document("poc-alpha", 2, vms=3),))
     assert problems(offer, replace(NEEDS, vms=3, cpu=64, memory=65536)) == []
+
+
+def test_what_a_federation_grows_by_is_checked() -> None:
+    offer = _offer(services=(_document("poc-alpha", 2, vms=1),))
+    assert problems(offer, replace(NEEDS, vms=2, cpu=2, memory=2048)) == []
+    assert "the hosts have 2 free CPUs; the federation needs 32" in problems(offer, replace(NEEDS, cpu=64))
+
+
+def test_a_service_that_never_got_vms_counts_for_nothing() -> None:
+    offer = _offer(services=(_document("poc-alpha", 2),))
+    assert "the hosts have 2 free CPUs; the federation needs 64" in problems(offer, replace(NEEDS, cpu=64))
+
+
+def test_a_reservation_needs_all_its_addresses_once() -> None:
+    reservation = replace(NEEDS, network_mode="reservation", addresses=8)
+    assert "virtual network federation (id 0) has 2 free addresses; 8 are needed" in problems(_offer(), reservation)
+    assert problems(_offer(services=(_document("poc-alpha", 2, vms=2),)), reservation) == []
+
+
+@pytest.mark.parametrize("where", ["network", "range"])
+@pytest.mark.parametrize(
+    ("rule", "admits"),
+    [
+        ({"PROTOCOL": "ALL", "RULE_TYPE": "inbound"}, True),
+        ({"PROTOCOL": "ALL", "RULE_TYPE": "outbound"}, False),
+        ({"PROTOCOL": "TCP", "RULE_TYPE": "inbound", "RANGE": "22"}, False),
+        ({"PROTOCOL": "ALL", "RULE_TYPE": "inbound", "IP": "10.0.0.0", "SIZE": "8"}, False),
+    ],
+)
+def test_a_group_of_the_network_that_admits_everything(where: str, rule: dict[str, str], admits: bool) -> None:
+    carried = {"SECURITY_GROUPS": "7"}
+    network = {
+        "ID": "0",
+        "UID": "0",
+        "NAME": "federation",
+        "TEMPLATE": carried if where == "network" else "",
+        "AR_POOL": {"AR": {"SIZE": "10", **(carried if where == "range" else {})}},
+    }
+    group = {"ID": "7", "UID": "2", "NAME": "open", "TEMPLATE": {"RULE": rule}}
+    offer = _offer(networks=(network,), security_groups=(group,))
+    assert any("carries security group 7" in problem for problem in problems(offer, NEEDS)) is admits
+    assert problems(offer, replace(NEEDS, allow_open_network=True)) == []
 
 
 def test_hosts_that_the_user_may_not_see_are_no_problem() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from opennebula_site import Site
 
-from ansible_collections.fact8ra.flower.plugins.modules import oneflow_service, oneflow_template
+from ansible_collections.fact8ra.flower.plugins.modules import oneflow_service, oneflow_template, vnet
 from fact8ra_lab.standin.testing import StandIn
 
 TEMPLATE: dict[str, Any] = {
@@ -34,6 +34,14 @@ def test_a_vm_template_that_is_still_to_be_made(site: Site) -> None:
     assert predicted["changed"]
     assert predicted["diff"]["after"]["roles"]["supernode"]["template_id"] == "flower-supernode"
     assert "VM template 'flower-supernode', which is not there; check mode takes it" in str(predicted["warnings"])
+    assert site.writes == []
+
+
+def test_a_security_group_that_is_still_to_be_made(site: Site) -> None:
+    network = {"name": "net", "vn_mad": "bridge", "bridge": "br0", "security_groups": ["flower-supernode"]}
+    predicted = site.run(vnet, **network, check=True, diff=True, warns=True)
+    assert predicted["diff"]["after"]["security_groups"] == ["flower-supernode"]
+    assert "security group 'flower-supernode', which is not there" in str(predicted["warnings"])
     assert site.writes == []
 
 

@@ -30,7 +30,7 @@ def test_a_site_that_fits(tenant: Site) -> None:
         "user": "flower",
         "uid": 2,
         "groups": ["flower"],
-        "deployed": False,
+        "vms": 0,
         "hosts_visible": False,
     }
     assert tenant.writes == []
@@ -50,6 +50,7 @@ def test_an_existing_network_needs_room(admin: Site) -> None:
     admin.run(vnet, name="federation", vn_mad="bridge", bridge="br0", address_ranges=[{"ip": "10.9.0.1", "size": 1}])
     failed = admin.fail(site_preflight, **{**NEEDS, "network_mode": "existing"})
     assert "has 1 free addresses; 2 are needed" in failed["msg"]
+    assert "carries security group 0, which admits everything" in failed["msg"]
 
 
 def test_all_problems_at_once_with_the_site(tenant: Site) -> None:
