@@ -63,11 +63,12 @@ contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 
 .PHONY: integration
 integration: dev-venv ## The modules and the inventory plugin, as playbooks against the stand-in
-	tools/pytest.sh tests/integration $(ARGS)
+	tools/pytest.sh tests/integration/lab $(ARGS)
+	tools/pytest.sh tests/integration --ignore=tests/integration/lab -n 3 --dist loadfile $(ARGS)
 
 .PHONY: faults
 faults: dev-venv ## Bad input and faults on the way to VMs, against stand-ins
-	tools/pytest.sh tests/faults $(ARGS)
+	tools/pytest.sh tests/faults -n 3 $(ARGS)
 
 .PHONY: molecule
 molecule: dev-venv ## The roles on booted hosts
@@ -84,8 +85,8 @@ coverage: dev-venv ## Lines and branches that the unit tests reach
 	COVERAGE_FILE=build/.coverage .venv-dev/bin/coverage report
 
 .PHONY: bench
-bench: dev-venv ## Benchmarks, printing ratios
-	tools/pytest.sh tests/bench -s $(ARGS)
+bench: dev-venv ## Benchmarks, printing ratios; ARGS="NAME..." for some of them
+	.venv-dev/bin/python tests/bench/run.py $(ARGS)
 
 ##@ Making things
 .PHONY: docs
