@@ -62,7 +62,7 @@ contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 	tools/pytest.sh tests/contract $(ARGS)
 
 .PHONY: integration
-integration: dev-venv ## The modules and the inventory plugin, as playbooks against the stand-in
+integration: dev-venv flwr-venv ## The modules and the inventory plugin, as playbooks against the stand-in
 	tools/pytest.sh tests/integration/lab $(ARGS)
 	tools/pytest.sh tests/integration --ignore=tests/integration/lab -n 3 --dist loadfile $(ARGS)
 
