@@ -64,7 +64,7 @@ contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 .PHONY: integration
 integration: dev-venv flwr-venv ## The modules and the inventory plugin, as playbooks against the stand-in
 	tools/pytest.sh tests/integration/lab $(ARGS)
-	tools/pytest.sh tests/integration --ignore=tests/integration/lab -n 3 --dist loadfile $(ARGS)
+	tools/pytest.sh tests/integration --ignore=tests/integration/lab -n 3 --dist loadgroup $(ARGS)
 
 .PHONY: faults
 faults: dev-venv ## Bad input and faults on the way to VMs, against stand-ins

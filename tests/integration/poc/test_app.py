@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.flwr, pytest.mark.slow]
+pytestmark = [pytest.mark.flwr, pytest.mark.slow, pytest.mark.xdist_group("poc")]
 
 NODES = ("node-b", "node-a", "node-c")
 # The same rounds without Flower: nothing but model and data decides the figures, in whatever order answers come in.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.flwr, pytest.mark.slow]
+pytestmark = [pytest.mark.flwr, pytest.mark.slow, pytest.mark.xdist_group("poc")]
 
 
 def test_prepare_is_idempotent_and_works_in_check_mode(play: Any, flwr_python: Path, tmp_path: Path) -> None:
@@ -37,6 +37,7 @@ def test_prepare_is_idempotent_and_works_in_check_mode(play: Any, flwr_python: P
         ({"poc_repeat_rounds": 9}, "poc_repeat_rounds (9)"),
         ({"poc_planted_node": "node-z"}, "poc_planted_node (node-z) empty or one of node-a, node-b"),
         ({"poc_rounds": "five"}, "poc_rounds"),
+        ({"poc_uv": "/nonexistent/uv"}, "poc_uv (/nonexistent/uv) is no file on the controller"),
     ],
 )
 def test_wrong_variables_are_named_before_anything_is_done(
