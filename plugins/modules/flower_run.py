@@ -190,7 +190,10 @@ log:
   type: list
   elements: str
 files:
-  description: Log and results in O(state_directory), each with C(name), C(path) and C(size).
+  description:
+    - Log and results in O(state_directory), each with C(name), C(path) and C(size).
+    - Files whose names have other characters than letters, digits, dots, underscores and hyphens, or begin with a dot
+      or a hyphen, are left, with a warning.
   returned: O(state=finished)
   type: list
   elements: dict

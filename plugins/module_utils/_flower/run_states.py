@@ -102,7 +102,12 @@ def _finished(module: AnsibleModule, control: Control, label: str, run_id: str) 
         raise fail(verdict, result)
     changed = False
     if not module.check_mode:
-        result["files"], changed = collect(params["results_directory"], params["state_directory"], seen)
+        result["files"], changed, left = collect(params["results_directory"], params["state_directory"], seen)
+        if left:
+            module.warn(
+                f"Run {run_id}: {', '.join(map(repr, left))} not collected; names may have letters, digits, '.', '_' "
+                "and '-' alone and begin with neither '.' nor '-'."
+            )
         pruned = prune([params["state_directory"], params["results_directory"]], params["keep"], run_id)
         changed = changed or bool(pruned)
     verdict = _verdict(params, seen, names)

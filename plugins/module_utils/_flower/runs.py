@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._flower.client impo
 from ansible_collections.fact8ra.flower.plugins.module_utils._flower.errors import FlowerFailure
 from ansible_collections.fact8ra.flower.plugins.module_utils._flower.labels import Entry, Labels
 from ansible_collections.fact8ra.flower.plugins.module_utils._flower.watch import Followed, Verdict
+
+# Names that role run takes to the controller; `_run_fit_file` in its variables is the same.
+_TAKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
 
 # Runs that the SuperLink is asked for when a submission was cut off before its id was known.
 _RECENT = 100
@@ -167,14 +171,15 @@ def _plain(path: Path) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
-def collect(results: str, state: str, seen: Followed) -> tuple[list[dict[str, Any]], bool]:
+def collect(results: str, state: str, seen: Followed) -> tuple[list[dict[str, Any]], bool, list[str]]:
     """Copy log and results of a run to the folder `<state>/<run id>`, which only root may enter.
 
     The ServerApp's code is the data scientist's and runs as another user, so nothing but plain files of one name is
     taken: a link could point to any file of this host.
 
     Returns:
-        The files, each with `name`, `path` and `size`, and whether any was new.
+        The files, each with `name`, `path` and `size`; whether any was new; names that were left because they have
+        other characters than letters, digits, dot, underscore and hyphen, or begin with a dot or hyphen.
     """
     run_id = seen.run.run_id
     target = Path(state, run_id)
@@ -182,15 +187,18 @@ def collect(results: str, state: str, seen: Followed) -> tuple[list[dict[str, An
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         changed = _write_log(target / "log.txt", "\n".join(seen.log.lines) + "\n")
         with _folder(Path(results, run_id)) as folder:
-            for name in sorted(os.listdir(folder)) if folder is not None else []:
-                if name != "log.txt":
+            names = sorted(os.listdir(folder)) if folder is not None else []
+            for name in names:
+                if name != "log.txt" and _TAKEN.match(name):
                     changed = _copy(folder, name, target / name) or changed
         files = [
-            {"name": path.name, "path": str(path), "size": path.stat().st_size} for path in sorted(target.iterdir())
+            {"name": path.name, "path": str(path), "size": path.stat().st_size}
+            for path in sorted(target.iterdir())
+            if _TAKEN.match(path.name)
         ]
     except OSError as error:
         raise FlowerFailure("collect", f"The results of run {run_id} cannot be collected: {error}.") from error
-    return files, changed
+    return files, changed, [name for name in names if not _TAKEN.match(name)]
 
 
 def _write_log(path: Path, text: str) -> bool:

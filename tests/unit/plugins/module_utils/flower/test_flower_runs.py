@@ -161,9 +161,12 @@ def test_collecting_takes_plain_files_and_nothing_else(tmp_path: Path) -> None:
     os.mkfifo(folder / "pipe")
     (folder / "sub").mkdir()
     (folder / "log.txt").write_text("not the log")
-    files, changed = runs.collect(results, state, seen)
+    for name in (".hidden", "-rf", "a b", "new\nline", "caf\u00e9"):
+        (folder / name).write_text("x")
+    files, changed, left = runs.collect(results, state, seen)
     assert changed
     assert [(item["name"], item["size"]) for item in files] == [("log.txt", 5), ("model.npz", 5)]
+    assert left == sorted((".hidden", "-rf", "a b", "new\nline", "caf\u00e9"))
     assert Path(state, "7", "log.txt").read_text() == "line\n"
     assert oct(Path(state, "7", "model.npz").stat().st_mode & 0o777) == "0o600"
     assert runs.collect(results, state, seen)[1] is False
