@@ -15,19 +15,29 @@ class FlowerFailure(OpenNebulaError):
         super().__init__(message, code=code, details=details)
 
 
+_NAMES = "set superlink_address to one that it names, or add this one to pki_superlink_names or _addresses"
+
 # Text of OpenSSL or of the socket layer -> (code, cause and remedy). The order matters: first match wins.
 _CONNECTION_CAUSES = (
-    ("certificate has expired", "tls_expired", "its certificate has expired; issue a new one (role pki)"),
+    ("certificate has expired", "tls_expired", "its certificate has expired; playbook site.yml installs a new one"),
     ("not yet valid", "tls_not_yet_valid", "its certificate is not valid yet; is a clock wrong?"),
-    ("address mismatch", "tls_name", "its certificate does not name the address that was dialled"),
-    ("hostname mismatch", "tls_name", "its certificate does not name the host that was dialled"),
-    ("doesn't match", "tls_name", "its certificate does not name the host that was dialled"),
-    ("certificate_verify_failed", "tls_authority", "no authority in the root certificates file issued its certificate"),
+    ("address mismatch", "tls_name", f"its certificate does not name the address that was dialled; {_NAMES}"),
+    ("hostname mismatch", "tls_name", f"its certificate does not name the host that was dialled; {_NAMES}"),
+    ("doesn't match", "tls_name", f"its certificate does not name the host that was dialled; {_NAMES}"),
+    (
+        "certificate_verify_failed",
+        "tls_authority",
+        "no authority in the root certificates file issued its certificate; playbook site.yml installs both",
+    ),
     ("wrong_version_number", "tls_plain", "it does not speak TLS on this port"),
     ("record layer failure", "tls_plain", "it does not speak TLS on this port"),
-    ("timed out", "timeout", "no answer came in time"),
+    ("timed out", "timeout", "no answer came in time; does a firewall or a security group block the port?"),
     ("ssl", "tls", "the TLS handshake failed"),
-    ("connection refused", "refused", "nothing listens there; is the unit flower-superlink running?"),
+    (
+        "connection refused",
+        "refused",
+        "nothing listens there; is the unit flower-superlink running, and nginx where SuperNodes dial?",
+    ),
     ("name or service not known", "name_unknown", "the name cannot be resolved"),
     ("temporary failure in name resolution", "name_unknown", "the name cannot be resolved"),
     ("no route to host", "no_route", "no route leads there"),

@@ -159,6 +159,14 @@ def _location(name: str, location: str | None) -> str | None:
     return location
 
 
+def _new_pair(name: str) -> str:
+    """Say how a SuperNode of this collection gets a new key pair."""
+    return (
+        f"To make a new key pair, delete {name}.key and {name}.pub in the folder supernodes of pki_directory and run "
+        "playbook site.yml, which makes, installs and registers another."
+    )
+
+
 def _refuse_burned(wanted: Wanted, nodes: list[Node]) -> None:
     burned = {node.fingerprint: node for node in nodes if node.status == "unregistered"}
     for key, item in wanted.items():
@@ -166,8 +174,7 @@ def _refuse_burned(wanted: Wanted, nodes: list[Node]) -> None:
             raise FlowerFailure(
                 "key_burned",
                 f"SuperNode {item['name']}: its key {key} was unregistered at {burned[key].unregistered_at}; Flower "
-                "never admits it again. Make a new key pair for this SuperNode (delete its files under "
-                f"pki_directory/supernodes/{item['name']}.*, or rotate it) and run role supernode again.",
+                f"never admits it again. {_new_pair(item['name'])}",
                 {"name": item["name"], "fingerprint": key},
             )
 
@@ -179,7 +186,7 @@ def _refuse_renamed(wanted: Wanted, alive: dict[str, Node]) -> None:
             raise FlowerFailure(
                 "name_fixed",
                 f"SuperNode {item['name']}: its key {key} is registered under the name {node.name!r}, which Flower "
-                "cannot change. Use that name, or make a new key pair for this SuperNode.",
+                f"cannot change. Use that name, or make a new key pair for this SuperNode. {_new_pair(item['name'])}",
                 {"name": item["name"], "registered_name": node.name, "fingerprint": key},
             )
 
@@ -191,13 +198,13 @@ def _warnings(wanted: Wanted, alive: dict[str, Node], unwanted: set[str]) -> lis
         if node and item["location"] and node.location != item["location"]:
             warnings.append(
                 f"SuperNode {item['name']} is registered with location {node.location or 'none'}; Flower cannot change "
-                f"it to {item['location']} without a new key."
+                f"it to {item['location']} without a new key. {_new_pair(item['name'])}"
             )
     names = {item["name"] for item in wanted.values()}
     for key, node in alive.items():
         if node.name in names and key not in wanted and key not in unwanted:
             warnings.append(
-                f"SuperNode {node.name} has another key {key} registered as well (node {node.node_id}); purge "
-                "unregisters it."
+                f"SuperNode {node.name} has another key {key} registered as well (node {node.node_id}); option purge, "
+                "which is superlink_purge_supernodes of role superlink, unregisters it."
             )
     return warnings

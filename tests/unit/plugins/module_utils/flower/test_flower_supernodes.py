@@ -69,9 +69,12 @@ def test_a_burned_key_is_refused_with_the_remedy() -> None:
     control, a = FakeControl(), node("a")
     present(control, [a])
     reconcile(control, [a], False, False, check_mode=False)
-    with pytest.raises(FlowerFailure, match=r"SuperNode a: its key SHA256:.*Make a new key pair") as caught:
+    with pytest.raises(
+        FlowerFailure, match=r"SuperNode a: its key SHA256:.*To make a new key pair, delete a.key"
+    ) as caught:
         present(control, [a])
     assert caught.value.code == "key_burned"
+    assert "playbook site.yml" in caught.value.message
 
 
 def test_a_name_is_fixed() -> None:
@@ -89,6 +92,7 @@ def test_warnings() -> None:
     assert "cannot change it to 1,2" in moved["warnings"][0]
     twin = present(control, [node("a")])
     assert "another key" in twin["warnings"][0]
+    assert "superlink_purge_supernodes" in twin["warnings"][0]
 
 
 @pytest.mark.parametrize(
