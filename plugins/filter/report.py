@@ -24,7 +24,7 @@ def _made(make: Callable[[Mapping[str, Any]], str], data: object) -> str:
         return make(data)
     except ReportError as error:
         raise AnsibleFilterError(str(error)) from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise AnsibleFilterError(f"the report cannot be made: {type(error).__name__} {error}") from error
 
 

@@ -38,3 +38,9 @@ def test_both_forms_are_made() -> None:
 def test_wrong_input_is_named(make: Any, data: object, said: str) -> None:
     with pytest.raises(AnsibleFilterError, match=said):
         make(data)
+
+
+def test_figures_that_cannot_be_drawn_are_no_traceback() -> None:
+    row = {"round": 1, "participants": ["node"], "training": {"node": {"loss": 1.7e308}}}
+    with pytest.raises(AnsibleFilterError, match="cannot be made: OverflowError"):
+        report_html(DATA | {"run": {"rounds": [row]}})
