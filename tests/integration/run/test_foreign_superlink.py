@@ -115,6 +115,10 @@ def test_a_run_that_fails_is_looked_at_as_well(tmp_path: Path) -> None:
     assert written(tmp_path) == {ARCHIVE}
 
 
+def test_a_number_of_rounds_beyond_reason_costs_nothing(tmp_path: Path) -> None:
+    train(tmp_path, {**RUN, "rounds_total": 10**15, "reached": False}).succeeded()
+
+
 @pytest.mark.parametrize("run_id", ["../../escaped", "/escaped", "77\n", "", "\u0667"])
 def test_a_run_that_is_no_number_is_refused(tmp_path: Path, run_id: str) -> None:
     run = {**RUN, "run_id": run_id, "files": offer(tmp_path, "model.npz")}
