@@ -37,9 +37,7 @@ class Managed(ABC):
     unverified: ClassVar[frozenset[str]] = frozenset()
     """Top-level keys of the desired state that a re-read after a write need not show yet."""
 
-    def __init__(
-        self, client: Client, params: Mapping[str, Any], promise: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, client: Client, params: Mapping[str, Any], promise: Callable[[str], None] | None = None) -> None:
         self.client = client
         self.params = params
         self.promise = promise
