@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Installs the Flower runtime on the node, whole or not at all.
 
-Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSON::
+Called as ``python3 -c THIS``, with the request on standard input, since it may hold the credentials of an index and
+arguments are there for everybody to read. The request is JSON::
 
     {"root": directory, "fingerprint": hex, "requirements": [text], "constraints": [text],
      "wheelhouse": directory or "", "index": URL or "", "uv": version}
@@ -10,13 +11,14 @@ Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSO
 The environment is made at ``<root>/venvs/<fingerprint>`` and gets its marker last; then the link ``<root>/venv`` is
 moved to it in one step, so a service finds either the old runtime or the new one. The one before stays for a way back,
 older ones go.
-Exits with 1 and one paragraph on standard error when something is in the way.
+Exits with 1 and one paragraph on standard error, without credentials, when something is in the way.
 """
 
 from __future__ import annotations
 
 import hashlib
 import html.parser
+import http.client
 import itertools
 import json
 import os
@@ -70,14 +72,15 @@ def uv_wheel(request: dict[str, Any], scratch: Path) -> Path:
                 " too"
             )
         return max(found, key=lambda path: [int(part) for part in path.name.split("-")[1].split(".")])
-    page = f"{(request['index'] or DEFAULT_INDEX).rstrip('/')}/uv/"
+    index, opener = opener_of(request["index"] or DEFAULT_INDEX)
+    page = f"{index.rstrip('/')}/uv/"
     links = Links()
-    links.feed(fetch(page).decode())
+    links.feed(fetch(opener, page).decode(errors="replace"))
     for link in links.found:
         address, _separator, fragment = urllib.parse.urljoin(page, link).partition("#")
         name = urllib.parse.unquote(address.rsplit("/", 1)[1])
         if is_uv_wheel(name, request["uv"]):
-            content = fetch(address)
+            content = fetch(opener, address)
             expected = fragment.removeprefix("sha256=")
             if fragment.startswith("sha256=") and hashlib.sha256(content).hexdigest() != expected:
                 raise InstallError(f"{address} is not the file that the index describes (SHA-256 differs)")
@@ -87,15 +90,36 @@ def uv_wheel(request: dict[str, Any], scratch: Path) -> Path:
     raise InstallError(f"the index at {page} has no wheel of uv {request['uv']} for {platform.machine()}")
 
 
-def fetch(address: str) -> bytes:
+def without_credentials(text: str) -> str:
+    """A text whose URLs have lost their user information (RFC 3986, 3.2.1)."""
+    return re.sub(r"://[^/?#\s]*@", "://", text)
+
+
+def opener_of(index: str) -> tuple[str, urllib.request.OpenerDirector]:
+    """Address of an index without its credentials, and what opens it with them: that host alone is given them."""
+    try:
+        parts = urllib.parse.urlsplit(index)
+        userinfo, _at, host = parts.netloc.rpartition("@")
+        user, password = (urllib.parse.unquote(part) for part in (*userinfo.split(":", 1), "")[:2])
+    except ValueError as error:
+        raise InstallError(f"flower_index_url is not an address: {error}") from error
+    passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
+    if userinfo:
+        origin = urllib.parse.urlunsplit((parts.scheme, host, "/", "", ""))
+        passwords.add_password(None, origin, user, password, is_authenticated=True)
+    opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
+    return urllib.parse.urlunsplit(parts._replace(netloc=host)), opener
+
+
+def fetch(opener: urllib.request.OpenerDirector, address: str) -> bytes:
     """Content of an http(s) address."""
     if not address.startswith(("http://", "https://")):
         raise InstallError(f"{address} is not an http(s) address")
     try:
-        with urllib.request.urlopen(address, timeout=60) as answer:
+        with opener.open(address, timeout=60) as answer:
             content: bytes = answer.read()
             return content
-    except OSError as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise InstallError(
             f"cannot fetch {address}: {error}; give flower_index_url an index that the node reaches, or give"
             " flower_wheelhouse"
@@ -143,9 +167,8 @@ def build(request: dict[str, Any], target: Path, scratch: Path) -> None:
     uv = str(uv_of(request, scratch))
     constraints = scratch / "constraints.txt"
     constraints.write_text("".join(f"{line}\n" for line in request["constraints"]), encoding="utf-8")
-    source = ["--index-url", request["index"] or DEFAULT_INDEX]
-    if request["wheelhouse"]:
-        source = ["--no-index", "--find-links", request["wheelhouse"]]
+    source = ["--no-index", "--find-links", request["wheelhouse"]] if request["wheelhouse"] else []
+    environment["UV_DEFAULT_INDEX"] = request["index"] or DEFAULT_INDEX
     call([uv, "venv", "--quiet", "--python", sys.executable, str(target)], environment)
     python = str(target / "bin" / "python")
     install = [uv, "pip", "install", "--quiet", "--only-binary", ":all:", "--python", python]
@@ -203,6 +226,6 @@ def install(request: dict[str, Any]) -> None:
 if __name__ == "__main__":
     os.umask(0o022)
     try:
-        install(json.loads(sys.argv[1]))
+        install(json.load(sys.stdin))
     except (InstallError, OSError) as fault:
-        sys.exit(str(fault))
+        sys.exit(without_credentials(str(fault)))

@@ -9,10 +9,10 @@ Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSO
      "files_without_clock": the same, for a node that may not set its clock,
      "absent": [path], "packages": [name], "units": {name: [path it reads]}, "users": [name]}
 
-Prints JSON: ``python`` and ``machine``, ``clock`` (whether the node may set its clock), ``venv`` (why the runtime is
-not as wanted, empty when it is), ``different`` (paths that are not as wanted), ``packages`` and ``users`` (those
-missing), ``units`` (name to ``started``, ``enabled``, ``stale``). Changes nothing. Runs on any Python 3.7, so that
-the roles can say that the node's is too old.
+Prints JSON: ``python`` and ``machine``, ``clock`` (whether the node may set its clock), ``ipv6`` (whether it has
+IPv6), ``venv`` (why the runtime is not as wanted, empty when it is), ``different`` (paths that are not as wanted),
+``packages`` and ``users`` (those missing), ``units`` (name to ``started``, ``enabled``, ``stale``). Changes nothing.
+Runs on any Python 3.7, so that the roles can say that the node's is too old.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import json
 import os
 import platform
 import pwd
+import socket
 import stat
 import subprocess
 import sys
@@ -162,6 +163,16 @@ def may_set_clock() -> bool:
     return bool(int(bounding, 16) >> _CAP_SYS_TIME & 1)
 
 
+def has_ipv6() -> bool:
+    """Whether a process of this node can listen on IPv6; a kernel started without it refuses the socket."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True
+
+
 def look(request: dict[str, Any]) -> dict[str, Any]:
     """Answer a request, see the module's docstring."""
     clock = may_set_clock()
@@ -171,6 +182,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "python": list(sys.version_info[:3]),
         "machine": platform.machine(),
         "clock": clock,
+        "ipv6": has_ipv6(),
         "venv": venv_fault(request["venv"], request["fingerprint"]) if "venv" in request else "",
         "different": different + [path for path in request.get("absent", []) if os.path.lexists(path)],
         "packages": missing_packages(request.get("packages", [])),

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import errno
 import hashlib
 import http.server
 import importlib.util
@@ -12,7 +14,9 @@ import json
 import os
 import platform
 import socket
+import subprocess
 import sys
+import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -34,7 +38,7 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-look, install, ready = _load("look"), _load("install"), _load("ready")
+look, install, pack, ready = (_load(name) for name in ("look", "install", "pack", "ready"))
 
 
 # look.py
@@ -146,6 +150,21 @@ def test_some_files_are_for_nodes_without_a_clock_only(
     assert answer["units"] == {}
 
 
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_a_node_without_ipv6_is_told_apart(monkeypatch: pytest.MonkeyPatch, family: int) -> None:
+    class Socket(socket.socket):
+        def __init__(self, wanted: int, *_rest: object) -> None:
+            if wanted != family:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(socket.AF_INET)
+
+        def bind(self, address: object) -> None:
+            assert address == ("::", 0)
+
+    monkeypatch.setattr(look.socket, "socket", Socket)
+    assert look.look({})["ipv6"] is (family == socket.AF_INET6)
+
+
 def _systemctl(directory: Path, monkeypatch: pytest.MonkeyPatch, printed: str) -> None:
     program = directory / "systemctl"
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{printed}\nEND\n")
@@ -215,6 +234,7 @@ if [ "$1" = venv ]; then
     echo "$target" > "$target/../target"
 else
     echo "$@" > "$(cat "$HOME/../venvs/target")/installed"
+    echo "$UV_DEFAULT_INDEX" > "$(cat "$HOME/../venvs/target")/index"
     echo 'x.py,,' > "$(cat "$HOME/../venvs/target")/lib/python3.11/site-packages/flwr-1.dist-info/RECORD"
 fi
 """
@@ -307,11 +327,22 @@ def test_a_torn_wheel_is_named(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _index(pages: dict[str, bytes]) -> Iterator[str]:
+def _index(pages: dict[str, bytes], user: str = "", seen: list[tuple[str, str]] | None = None) -> Iterator[str]:
+    """A package index; with a user, for that one alone. `seen` gets path and Authorization of every request."""
+    wanted = f"Basic {base64.b64encode(user.encode()).decode()}" if user else ""
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            given = self.headers.get("Authorization", "")
+            if seen is not None:
+                seen.append((self.path, given))
             body = pages.get(self.path)
-            self.send_response(200 if body is not None else 404)
+            if body is not None and body.startswith(b"to http"):
+                self.send_response(302)
+                self.send_header("Location", body.decode().removeprefix("to "))
+                self.end_headers()
+                return
+            self.send_response(401 if wanted and given != wanted else 200 if body is not None else 404)
             self.end_headers()
             self.wfile.write(body or b"")
 
@@ -357,6 +388,144 @@ def test_an_index_out_of_reach_is_named(tmp_path: Path) -> None:
         request = _request(tmp_path, wheelhouse="", index=address)
         with pytest.raises(install.InstallError, match=rf"cannot fetch {address}/uv/: .*flower_wheelhouse"):
             install.install(request)
+
+
+def test_an_index_gets_its_password_and_nobody_else_does(tmp_path: Path) -> None:
+    wheel = _uv_wheel(tmp_path, _UV)
+    seen: list[tuple[str, str]] = []
+    elsewhere: list[tuple[str, str]] = []
+    with _index({"/cdn": wheel.read_bytes()}, seen=elsewhere) as other:
+        host = other.removesuffix("/simple")
+        pages = {
+            "/simple/uv/": f'<a href="/files/{wheel.name}">uv</a>'.encode(),
+            f"/files/{wheel.name}": f"to {host}/cdn".encode(),
+        }
+        with _index(pages, "us-er:p@ss/word", seen) as index:
+            address = index.replace("://", "://us-er:p%40ss%2Fword@")
+            install.install(_request(tmp_path, wheelhouse="", index=address))
+    assert [path for path, _given in seen] == ["/simple/uv/", f"/files/{wheel.name}"]
+    assert all(given for _path, given in seen)
+    assert elsewhere == [("/cdn", "")]
+    target = (tmp_path / "opt" / "venv").resolve()
+    assert (target / "index").read_text() == f"{address}\n"
+    assert "--index-url" not in (target / "installed").read_text()
+    assert "us-er" not in (target / ".fact8ra.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("http://user:s3cret@127.0.0.1:{port}/simple", "cannot fetch http://127.0.0.1:{port}/simple/uv/: "),
+        ("http://user:s3c@ret@127.0.0.1:{port}/simple", "cannot fetch http://127.0.0.1:{port}/simple/uv/: "),
+        ("http://user:s3cret@127.0.0.1:port/simple", "cannot fetch http://127.0.0.1:port/simple/uv/: "),
+        ("http://user:s3cret@[::1/simple", "flower_index_url is not an address: "),
+        ("ftp://user:s3cret@host/simple", "ftp://host/simple/uv/ is not an http(s) address"),
+    ],
+)
+def test_a_failure_tells_neither_password_nor_traceback(tmp_path: Path, address: str, message: str) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        request = _request(tmp_path, wheelhouse="", index=address.format(port=port))
+        # As role flower calls it: the request is no argument.
+        command = [sys.executable, "-c", (_FILES / "install.py").read_text()]
+        done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert message.format(port=port) in done.stderr
+    for secret in ("s3c", "ret@", "user", "Traceback"):
+        assert secret not in done.stdout + done.stderr
+
+
+def test_what_uv_prints_loses_its_credentials(tmp_path: Path) -> None:
+    request = _request(tmp_path)
+    _uv_wheel(tmp_path / "wheels", '#!/bin/sh\necho "no answer from https://user:s3cret@host/simple" >&2\nexit 2\n')
+    command = [sys.executable, "-c", (_FILES / "install.py").read_text()]
+    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
+    assert done.stderr == "uv venv failed:\nno answer from https://host/simple\n"
+
+
+# pack.py
+
+
+def _pack(tmp_path: Path, node: str) -> Path:
+    request = {
+        "wheelhouse": str(tmp_path / "wheels"),
+        "directory": str(tmp_path / "federation" / "wheels"),
+        "node": node,
+    }
+    packed: Path = pack.pack(request)
+    return packed
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    """A directory with two wheels, one of them a link."""
+    directory = tmp_path / "wheels"
+    directory.mkdir()
+    (tmp_path / "elsewhere.whl").write_bytes(b"bb")
+    (directory / "b.whl").symlink_to(tmp_path / "elsewhere.whl")
+    (directory / "a.whl").write_bytes(b"a")
+    (directory / "a.whl").chmod(0o600)
+    (directory / "other.txt").write_text("")
+    return directory
+
+
+def test_an_archive_holds_the_wheels_for_everybody_to_read(tmp_path: Path, wheels: Path) -> None:
+    archive = _pack(tmp_path, "node")
+    with tarfile.open(archive) as stream:
+        found = [(m.name, m.size, m.isreg(), oct(m.mode), m.uid, m.uname) for m in stream.getmembers()]
+    assert found == [("a.whl", 1, True, "0o644", 0, "root"), ("b.whl", 2, True, "0o644", 0, "root")]
+    assert oct(archive.parent.stat().st_mode & 0o777) == "0o700"
+    assert wheels.is_dir()
+
+
+def test_nodes_share_an_archive_that_goes_with_the_last_of_them(tmp_path: Path, wheels: Path) -> None:
+    first, second = _pack(tmp_path, "node"), _pack(tmp_path, "a.node")
+    assert first != second
+    assert first.samefile(second)
+    first.unlink()
+    third = _pack(tmp_path, "b/../node")
+    assert third.parent == second.parent
+    assert third.samefile(second)
+    second.unlink()
+    third.unlink()
+    assert list(third.parent.iterdir()) == []
+    assert wheels.is_dir()
+
+
+@pytest.mark.parametrize("change", ["size", "time", "name"])
+def test_another_wheel_is_another_archive_and_the_rest_of_a_node_goes(
+    tmp_path: Path, wheels: Path, change: str
+) -> None:
+    left, neighbour = _pack(tmp_path, "node"), _pack(tmp_path, "a.node")
+    wheel = wheels / "a.whl"
+    stat = wheel.stat()
+    if change == "size":
+        wheel.write_bytes(b"aa")
+        os.utime(wheel, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    elif change == "time":
+        os.utime(wheel, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1000))
+    else:
+        wheel.rename(wheels / "c.whl")
+    fresh = _pack(tmp_path, "node")
+    assert fresh != left
+    assert sorted(fresh.parent.iterdir()) == sorted([fresh, neighbour])
+    assert _pack(tmp_path, "node") == fresh
+
+
+def test_where_links_are_not_possible_every_node_has_its_own(
+    tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _pack(tmp_path, "one")
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(pack.os, "link", refuse)
+    second = _pack(tmp_path, "two")
+    assert not second.samefile(first)
+    assert second.read_bytes() == first.read_bytes()
+    assert wheels.is_dir()
 
 
 # ready.py
