@@ -15,18 +15,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
-    ConnectionFailed,
-    NotAuthorized,
-    OpenNebulaError,
-)
-from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target, fetch
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotAuthorized
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, TEMPLATE, OneFlow
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import node_ids
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document, pool
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict, as_int, as_list
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
+    IMAGE,
+    SECURITY_GROUP,
+    VM_TEMPLATE,
+    VNET,
+    Objects,
+)
 
-ALL_VISIBLE = (-2, -1, -1)
-"""Pool filter: every object that the user may see, without paging (one.*pool.info)."""
 IMAGE_USABLE = frozenset({1, 2})
 """Image states READY and USED, of which VMs can be made (one.image.info)."""
 HOST_MONITORED = 2
@@ -98,12 +99,13 @@ class Offer:
         return frozenset(int(gid) for gid in as_list(self.user, "GROUPS", "ID"))
 
 
-def collect(client: Client, flow: Target) -> Offer:
+def collect(client: Client, flow: OneFlow) -> Offer:
     """Read what the site offers; about a dozen calls, whatever the number of VMs.
 
     Raises:
         OpenNebulaError: the endpoint cannot be reached, or refuses the user.
     """
+    objects = Objects(client)
     user = client.call("user.info", -1, False, what="read the own user")
     gids = as_list(user, "GROUPS", "ID")
     return Offer(
@@ -111,19 +113,14 @@ def collect(client: Client, flow: Target) -> Offer:
         user=user,
         groups=tuple(client.call("group.info", int(gid), False, what=f"read group {gid}") for gid in gids),
         acls=tuple(str(acl["STRING"]) for acl in as_list(client.call("acl.info", what="read the access rules"), "ACL")),
-        images=_pool(client, "image", "IMAGE"),
-        networks=_pool(client, "vn", "VNET"),
-        security_groups=_pool(client, "secgroup", "SECURITY_GROUP"),
-        vm_templates=_pool(client, "template", "VMTEMPLATE"),
+        images=tuple(objects.pool(IMAGE)),
+        networks=tuple(objects.pool(VNET)),
+        security_groups=tuple(objects.pool(SECURITY_GROUP)),
+        vm_templates=tuple(objects.pool(VM_TEMPLATE)),
         hosts=_hosts(client),
-        service_templates=_documents(flow, "/service_template"),
-        services=_documents(flow, "/service"),
+        service_templates=tuple(flow.all(TEMPLATE)),
+        services=tuple(flow.all(SERVICE)),
     )
-
-
-def _pool(client: Client, kind: str, element: str) -> tuple[Mapping[str, Any], ...]:
-    answer = client.call(f"{kind}pool.info", *ALL_VISIBLE, what=f"list the {kind} pool")
-    return tuple(as_list(answer, element))
 
 
 def _hosts(client: Client) -> tuple[Mapping[str, Any], ...]:
@@ -131,18 +128,6 @@ def _hosts(client: Client) -> tuple[Mapping[str, Any], ...]:
         return tuple(as_list(client.call("hostpool.info", what="list the hosts"), "HOST"))
     except NotAuthorized:
         return ()
-
-
-def _documents(flow: Target, path: str) -> tuple[Document, ...]:
-    status, answer = fetch(flow, "GET", path)
-    if status != 200:
-        raise OpenNebulaError(
-            f"{flow.url}: could not list {path}: {answer} (HTTP {status})", details={"status": status}
-        )
-    try:
-        return tuple(pool(answer))
-    except ValueError as error:
-        raise ConnectionFailed(f"{flow.url}{path} does not answer like OneFlow: {error}") from error
 
 
 def problems(offer: Offer, needs: Needs) -> list[str]:

@@ -121,7 +121,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fact8ra.flower.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import run_module
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import OpenNebulaError
-from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import OneFlow
 from ansible_collections.fact8ra.flower.plugins.module_utils._preflight import Needs, collect, problems, summary
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
 
@@ -154,7 +154,7 @@ def check(module: AnsibleModule) -> Mapping[str, Any]:
     site = params["site"]
     needs = Needs(**{name: params[name] for name in Needs.__dataclass_fields__})
     try:
-        offer = collect(Client.from_params(params), Target.from_params(params, "flow_endpoint"))
+        offer = collect(Client.from_params(params), OneFlow.from_params(params))
     except OpenNebulaError as error:
         raise OpenNebulaError(f"Site {site}: {error.message}", code=error.code, details=error.details) from error
     found = problems(offer, needs)
