@@ -79,7 +79,8 @@ options:
         default: []
       addresses:
         description:
-          - IPv4 and IPv6 addresses under which the SuperLink is dialled. V(127.0.0.1) and V(::1) are always added.
+          - IPv4 and IPv6 addresses under which the SuperLink is dialled. V(127.0.0.1), V(127.0.0.2) (the way of
+            ServerApps) and V(::1) are always added.
         type: list
         elements: str
         default: []

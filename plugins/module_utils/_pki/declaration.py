@@ -18,7 +18,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._pki.keys import Ke
 
 #: Flower's own processes dial these on the SuperLink; a certificate without them leaves every run pending.
 LOCAL_NAMES = ("localhost",)
-LOCAL_ADDRESSES = ("127.0.0.1", "::1")
+LOCAL_ADDRESSES = ("127.0.0.1", "127.0.0.2", "::1")
 
 # OpenSSL's own limit for the passphrase of a PEM file is 1024 bytes.
 _LONGEST_PASSPHRASE = 1023

@@ -35,7 +35,7 @@ _STRINGS = [
 ]
 
 
-def _write(directory: Path, **variables: Any) -> Path:
+def _write(directory: Path, ipv6: bool = True, **variables: Any) -> Path:
     """Write units, drop-in and node configuration below a directory as they would lie on a node."""
     system = directory / "etc" / "systemd" / "system"
     (system / "flower-.service.d").mkdir(parents=True)
@@ -66,6 +66,7 @@ def _write(directory: Path, **variables: Any) -> Path:
         "ansible_python_interpreter": sys.executable,
         "federation_name": "poc",
         "supernode_superlink_address": "192.0.2.10",
+        "__flower_look": {"stdout": json.dumps({"ipv6": ipv6})},
         **variables,
     }
     (directory / "variables.json").write_text(json.dumps(given))
@@ -91,14 +92,15 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def loose(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every option that opens something, and strings that are hard to quote."""
+    """Every option that opens something, and strings that are hard to quote, on hosts without IPv6."""
     return _write(
         tmp_path_factory.mktemp("loose"),
+        ipv6=False,
         superlink_app_allowed_addresses=["any"],
         supernode_app_allowed_addresses=["192.0.2.0/24", "2001:db8::/32"],
         supernode_devices=["/dev/nvidia0", "char-nvidia-uvm"],
         supernode_superlink_address="2001:db8::10",
-        superlink_fleet_bind=["192.0.2.10"],
+        superlink_fleet_bind=["192.0.2.10", "[::]"],
         superlink_fleet_port=9443,
         supernode_name="node",
         supernode_node_config={
@@ -124,27 +126,44 @@ def test_systemd_finds_little_exposure(request: pytest.FixtureRequest, setting: 
     assert "✓ ProtectProc=" in judged.stdout
 
 
-def test_client_apps_reach_no_other_host_unless_allowed(strict: Path, loose: Path) -> None:
+def test_apps_reach_the_runtime_api_alone_unless_allowed(strict: Path, loose: Path) -> None:
     def settings(system: Path, unit: str) -> list[str]:
         return [
             line
             for line in (system / unit).read_text().splitlines()
-            if line.startswith(("IPAddress", "Device", "Private"))
+            if line.startswith(("IPAddress", "Inaccessible", "Device", "Private"))
         ]
 
     assert settings(strict, "flower-superexec-client.service") == [
-        "IPAddressAllow=localhost",
+        "IPAddressAllow=127.0.0.1",
+        "InaccessiblePaths=-/run/dbus -/run/nscd",
         "IPAddressDeny=any",
+        "InaccessiblePaths=-/run/systemd/resolve",
         "PrivateDevices=yes",
     ]
     assert settings(loose, "flower-superexec-client.service") == [
-        "IPAddressAllow=localhost 192.0.2.0/24 2001:db8::/32",
+        "IPAddressAllow=127.0.0.1 192.0.2.0/24 2001:db8::/32",
+        "InaccessiblePaths=-/run/dbus -/run/nscd",
         "IPAddressDeny=any",
+        "InaccessiblePaths=-/run/systemd/resolve",
         "DevicePolicy=closed",
         "DeviceAllow=/dev/nvidia0 rw",
         "DeviceAllow=char-nvidia-uvm rw",
     ]
-    assert settings(loose, "flower-superexec-server.service") == ["IPAddressAllow=localhost any", "PrivateDevices=yes"]
+    assert settings(strict, "flower-superexec-server.service") == [
+        "IPAddressAllow=127.0.0.2",
+        "IPAddressDeny=any",
+        "InaccessiblePaths=-/run/dbus -/run/nscd",
+        "InaccessiblePaths=-/run/systemd/resolve",
+        "PrivateDevices=yes",
+    ]
+    # Even who may reach every host may not reach the Control API.
+    assert settings(loose, "flower-superexec-server.service") == [
+        "IPAddressAllow=127.0.0.2",
+        "IPAddressDeny=127.0.0.1",
+        "InaccessiblePaths=-/run/dbus -/run/nscd",
+        "PrivateDevices=yes",
+    ]
 
 
 def test_every_unit_is_started_again_whatever_ends_it(strict: Path) -> None:
@@ -196,13 +215,22 @@ def test_the_environment_is_quoted_for_systemd(loose: Path) -> None:
         assert f"{line}\n" in text
 
 
-def test_only_the_fleet_api_is_passed_on(strict: Path, loose: Path) -> None:
-    text = (strict.parents[2] / "flower-fleet.conf").read_text()
-    assert text.count("proxy_pass ") == 1
-    assert "location /v1/fleet/ {" in text
-    assert "proxy_pass https://flower_superlink/v1/fleet/;" in text
-    assert "proxy_ssl_verify on;" in text
-    assert "listen [::]:8443 ssl ipv6only=on;" in text
-    assert [
-        line.strip() for line in (loose.parents[2] / "flower-fleet.conf").read_text().splitlines() if "listen" in line
-    ] == ["listen 192.0.2.10:9443 ssl;"]
+def test_one_api_is_passed_on_at_each_address(strict: Path, loose: Path) -> None:
+    def servers(system: Path) -> list[list[str]]:
+        words = ("listen ", "location /v1", "proxy_pass ")
+        text = (system.parents[2] / "flower-fleet.conf").read_text()
+        return [
+            [line.strip() for line in server.splitlines() if line.strip().startswith(words)]
+            for server in text.split("\nserver {")[1:]
+        ]
+
+    fleet = ["location /v1/fleet/ {", "proxy_pass https://flower_superlink/v1/fleet/;"]
+    runtime = [
+        "listen 127.0.0.2:8000 ssl;",
+        "location /v1/runtime/ {",
+        "proxy_pass https://flower_superlink/v1/runtime/;",
+    ]
+    assert servers(strict) == [["listen 0.0.0.0:8443 ssl;", "listen [::]:8443 ssl ipv6only=on;", *fleet], runtime]
+    assert servers(loose) == [["listen 192.0.2.10:9443 ssl;", *fleet], runtime]
+    assert (strict.parents[2] / "flower-fleet.conf").read_text().count("proxy_ssl_verify on;") == 2
+    assert "--runtime-api-address 127.0.0.2:8000 " in (strict / "flower-superexec-server.service").read_text()

@@ -85,7 +85,7 @@ def test_openssl_accepts_the_chain_strictly(
     run(_options(directory, ca=key_type))
     for name in ("link.example.org", "localhost"):
         assert _verify(directory, "-verify_hostname", name).returncode == 0
-    for address in ("192.0.2.10", "2001:db8::10", "127.0.0.1", "::1"):
+    for address in ("192.0.2.10", "2001:db8::10", "127.0.0.1", "127.0.0.2", "::1"):
         assert _verify(directory, "-verify_ip", address).returncode == 0
     assert "IP address mismatch" in _verify(directory, "-verify_ip", "192.0.2.11").stderr
     strict = _openssl("verify", "-x509_strict", "-CAfile", str(directory / "ca.crt"), str(directory / "ca.crt"))
