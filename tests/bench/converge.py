@@ -39,7 +39,7 @@ class _Site:
         )
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
-            return list(json.loads(answer.read()))
+                return list(json.loads(answer.read()))
         except OSError as error:
             raise NotMeasured(
                 f"the stand-in of site {self.name} does not answer at {self.flow_endpoint}: {error}"
