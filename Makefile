@@ -26,6 +26,7 @@ lab: venv ## Set up everything, start the two-site lab, deploy the federation, t
 	$(PLAYBOOK) playbooks/lab.yml
 	$(PLAYBOOK) -i inventories/lab playbooks/site.yml
 	$(PLAYBOOK) -i inventories/lab playbooks/poc.yml
+	@echo "The report: /var/lib/fact8ra-lab/controller/poc/report/report.html"
 
 .PHONY: test
 test: venv ## Run every check, from lint to a federation trained end to end; what CI runs

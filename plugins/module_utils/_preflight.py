@@ -45,6 +45,7 @@ class Needs:
         vms: number of VMs.
         addresses: number of addresses of the network, or None for one a VM.
         allow_open_network: whether the network may carry a security group that admits everything.
+        allow_shrink: whether the service may have more VMs than are wanted.
         cpu: physical CPUs of all VMs together.
         memory: memory of all VMs together in MB.
         minimum_version: oldest OpenNebula that is accepted, "7.0.0".
@@ -60,6 +61,7 @@ class Needs:
     minimum_version: str
     addresses: int | None = None
     allow_open_network: bool = False
+    allow_shrink: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def _hosts(client: Client) -> tuple[Mapping[str, Any], ...]:
 def problems(offer: Offer, needs: Needs) -> list[str]:
     """Return a sentence for everything that would make provisioning fail; empty when nothing would."""
     found: list[str] = []
-    for check in (_version, _names, _image, _network, _rights, _quotas, _capacity):
+    for check in (_version, _names, _shrink, _image, _network, _rights, _quotas, _capacity):
         found += check(offer, needs)
     return found
 
@@ -196,6 +198,16 @@ def _taken(kind: str, name: str, number: int, owner: str) -> str:
         f"{kind} {name} (id {number}) belongs to user {owner}; choose another federation_name or site_service_name, "
         "or ask for its ownership"
     )
+
+
+def _shrink(offer: Offer, needs: Needs) -> list[str]:
+    have = present(offer, needs)
+    if have <= needs.vms or needs.allow_shrink:
+        return []
+    return [
+        f"service {needs.service} has {have} VMs and is to have {needs.vms}; OpenNebula removes the oldest first, with "
+        "the data on them. Set site_allow_shrink if that is meant"
+    ]
 
 
 def _image(offer: Offer, needs: Needs) -> list[str]:

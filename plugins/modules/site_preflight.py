@@ -52,6 +52,10 @@ options:
     description: Whether O(network) may carry a security group that admits everything.
     type: bool
     default: false
+  allow_shrink:
+    description: Whether the service may have more VMs than O(vms), so that some of them would be removed.
+    type: bool
+    default: false
   vms:
     description: Number of VMs.
     type: int
@@ -139,6 +143,7 @@ SPEC = CONNECTION.merge(
                 "default": "existing",
             },
             "allow_open_network": {"type": "bool", "default": False},
+            "allow_shrink": {"type": "bool", "default": False},
             "vms": {"type": "int", "required": True},
             "addresses": {"type": "int"},
             "cpu": {"type": "float", "required": True},

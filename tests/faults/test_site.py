@@ -20,6 +20,7 @@ NEVER_ANSWERED = ("did not answer SSH", "127.71.")
         ({"site_supernodes": "many"}, ["site_supernodes", "many"]),
         ({"site_network_mode": "own"}, ["site_network_mode", "existing, reservation, managed"]),
         ({"one_endpoint": "one.example.eu:2633"}, ["one_endpoint is", "it must be a URL"]),
+        ({"one_endpoint": None, "one_endpont": "x"}, ["one_endpont is not a variable", "did you mean one_endpoint?"]),
         ({"site_supernode": 2}, ["site_supernode is not a variable of this collection; did you mean site_supernodes?"]),
         ({"site_network_first_address": ""}, ["it needs site_network_address and site_network_first_address"]),
         ({"site_ssh_public_key": "id_ed25519"}, ["site_ssh_public_key does not start like an OpenSSH public key"]),

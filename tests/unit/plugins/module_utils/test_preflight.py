@@ -122,6 +122,12 @@ def test_what_a_federation_grows_by_is_checked() -> None:
     assert "the hosts have 2 free CPUs; the federation needs 32" in problems(offer, replace(NEEDS, cpu=64))
 
 
+def test_a_service_that_would_lose_vms() -> None:
+    offer = _offer(services=(_document("poc-alpha", 2, vms=3),))
+    assert "OpenNebula removes the oldest first, with the data on them" in problems(offer, NEEDS)[0]
+    assert problems(offer, replace(NEEDS, allow_shrink=True)) == []
+
+
 def test_a_service_that_never_got_vms_counts_for_nothing() -> None:
     offer = _offer(services=(_document("poc-alpha", 2),))
     assert "the hosts have 2 free CPUs; the federation needs 64" in problems(offer, replace(NEEDS, cpu=64))
