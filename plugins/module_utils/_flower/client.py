@@ -25,7 +25,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._flower.errors impo
 SUPPORTED_MINOR = "1.41"
 
 # flwr.supercore.error.base.ApiErrorCode
-RUN_NOT_FOUND, RUN_ALREADY_FINISHED, KEY_IN_USE, NODE_NOT_FOUND = 16, 18, 23, 24
+RUN_NOT_FOUND, RUN_ALREADY_FINISHED = 16, 18
 
 # A silent log stream is given up after so many seconds, to look at the state of the run.
 STREAM_PATIENCE = 2.0

@@ -47,11 +47,6 @@ class Paths:
         """One directory a recipe, named by its hash."""
         return self.cache / "base"
 
-    @property
-    def wan_settings(self) -> Path:
-        """The impairment between the sites, JSON."""
-        return self.state / "network" / "wan.json"
-
 
 def run(
     command: Sequence[str], *, check: bool = True, timeout: float = 60, stdin: str | None = None
