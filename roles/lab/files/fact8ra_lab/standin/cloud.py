@@ -32,6 +32,7 @@ from .model import (
     VNTemplate,
     Zone,
 )
+from .personality import VERSIONS, Personality
 from .store import Store
 from .template import Template, TemplateError, parse
 
@@ -40,7 +41,6 @@ R = TypeVar("R", bound=Resource)
 KINDS: Final[tuple[type[Resource], ...]] = (
     Group, User, VNet, VNTemplate, SecurityGroup, Image, VMTemplate, VM, Host, Cluster, Datastore, Zone, Document,
 )  # fmt: skip
-VERSION: Final = "7.4.0"
 
 
 def now() -> int:
@@ -60,6 +60,8 @@ class Cloud:
         self.store = store
         self.config = config
         self.timers: Timers = config.timers
+        #: How the version that this site stands for answers.
+        self.personality: Personality = VERSIONS[config.version]
         self.lock = threading.RLock()
         self.pools: dict[type[Resource], dict[int, Any]] = {kind: {} for kind in KINDS}
         self.acls: list[Acl] = []

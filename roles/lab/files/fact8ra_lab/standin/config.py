@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .personality import LATEST, VERSIONS
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; the text names the key, its value and what would be right."""
@@ -57,6 +59,8 @@ class Config:
     seed: dict[str, Any] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
     tls: Tls | None = None
+    #: Which OpenNebula it is like, one of ``personality.VERSIONS``.
+    version: str = LATEST.version
     log: str = ""  # empty: state_dir/standin.log
     workers: int = 8
 
@@ -86,6 +90,8 @@ def from_dict(data: dict[str, Any]) -> Config:
         config.tls = _section("tls", Tls, config.tls)
     if set(config.ports) != {"xmlrpc", "oneflow", "onegate"}:
         raise ConfigError(f"ports is {config.ports!r}; it must give xmlrpc, oneflow and onegate")
+    if config.version not in VERSIONS:
+        raise ConfigError(f"version is {config.version!r}; it must be one of {', '.join(VERSIONS)}")
     return config
 
 

@@ -6,20 +6,27 @@ Faults (each may have ``times``: how often it happens, default without end):
 ``{"refuse": "one.vn.allocate", "code": 8192, "text": ".."}`` an XML-RPC method, or "VERB /path" of OneFlow with
 ``code`` as the HTTP status; ``{"silence": "xmlrpc"}`` an API accepts the connection and never answers;
 ``{"drop": "oneflow"}`` closes the connection without an answer; ``{"garbage": "oneflow"}`` answers no valid document;
-``{"delay": {"api": "oneflow", "seconds": 3}}``; ``{"boot_failure": "supernode", "text": ".."}`` VMs of a role or name;
+``{"delay": {"api": "oneflow", "seconds": 3}}``; ``{"lie": "one.vn.update"}`` or ``{"lie": "POST /service/3/scale"}``
+answers a client that it is done, and does nothing;
+``{"boot_failure": "supernode", "text": ".."}`` VMs of a role or name;
 ``{"no_ready": "superlink"}`` VMs of a role never report READY; ``{"no_shutdown": "supernode"}`` they never stop;
 ``{"net_error": "name"}`` a network goes to ERROR; ``{"stuck": "name"}`` a network stays in LOCK_CREATE.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 KINDS: Final = (
-    "refuse", "silence", "drop", "garbage", "delay", "boot_failure", "no_ready", "no_shutdown", "net_error", "stuck",
+    "refuse", "lie", "silence", "drop", "garbage", "delay", "boot_failure", "no_ready", "no_shutdown", "net_error",
+    "stuck",
 )  # fmt: skip
+
+_READ: Final = re.compile(r"one\..*(info|monitoring|version|config|showback|list)|GET /.*")
+_CHANGE: Final = re.compile(r"one\.\w+\.\w+|(POST|PUT|DELETE) /\S+")
 
 
 @dataclass
@@ -54,6 +61,12 @@ class Faults:
                 raise ValueError(f"fault delay is {value!r}; it must give api and seconds")
             options |= value
             value = value["api"]
+        if kinds[0] == "lie":
+            target = str(value)
+            if _READ.fullmatch(target) or not _CHANGE.fullmatch(target):
+                raise ValueError(
+                    f"fault lie is {target!r}; it must be a change, like one.vn.update or POST /service/3/scale"
+                )
         times = description.get("times")
         if times is not None and not isinstance(times, int):
             raise ValueError(f"times of a fault is {times!r}; it must be a number")

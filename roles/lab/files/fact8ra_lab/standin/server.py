@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from . import lies
 from .errors import CallError
 from .flow.rest import Answer
 
@@ -173,6 +174,9 @@ class RpcHandler(_Handler):
             return xmlrpc.client.dumps(xmlrpc.client.Fault(-501, "Not enough parameters"), methodresponse=True)
         try:
             caller = rpc.login(method, params[0])
+            if self.site.faults.active("lie", method):
+                with self.site.cloud.lock:
+                    return self._dump([True, lies.rpc_answer(self.site.cloud, method, params[1:]), 0])
             result = rpc.call(caller, method, *params[1:])
         except CallError as error:
             return self._dump([False, error.text, error.code, -1])
@@ -208,6 +212,10 @@ class FlowHandler(_Handler):
         if refused:
             text = str(refused.options.get("text", "refused on request"))
             self._send(Answer(int(refused.options.get("code", 500)), text))
+            return
+        if self.site.faults.active("lie", f"{self.command} {path}"):
+            with self.site.cloud.lock:
+                self._send(lies.flow_answer(self.site.flow, caller, self.command, path, body))
             return
         host = self.headers.get("Host", "")
         self._send(self.site.flow.handle(caller, self.command, path, body, host))

@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from .app import Site
-from .config import Config, Timers, Tls
+from .config import Config, ConfigError, Timers, Tls
 from .drivers import Driver
 from .faults import Faults
+from .personality import LATEST, VERSIONS
 
 TENANT_RIGHTS: Final = (
     "@flower VM+IMAGE+TEMPLATE+DOCUMENT+SECGROUP+NET/* CREATE *",
@@ -38,7 +39,10 @@ def default_seed() -> dict[str, Any]:
 
 
 class StandIn:
-    """A running stand-in. ``timers`` and ``seed`` replace the defaults; ``tls`` is (certificate file, key file)."""
+    """A running stand-in. ``timers`` and ``seed`` replace the defaults; ``tls`` is (certificate file, key file).
+
+    ``version``: which OpenNebula it is like, one of ``personality.VERSIONS``. Raises ConfigError for another one.
+    """
 
     admin: Final = ("oneadmin", "oneadmin-secret")
     tenant: Final = ("flower", "flower-secret")
@@ -50,15 +54,19 @@ class StandIn:
         tls: tuple[str, str] | None = None,
         state_dir: str = "",
         driver: Driver | None = None,
+        version: str = LATEST.version,
     ) -> None:
         # A second of cooldown passes in 10 ms, so that a role's own cooldown does not slow a test down.
         fast = Timers(**({"cooldown_scale": 0.01} | (timers or {})))
+        if version not in VERSIONS:
+            raise ConfigError(f"version is {version!r}; it must be one of {', '.join(VERSIONS)}")
         self.config = Config(
             name="test",
             state_dir=state_dir,
             seed=default_seed() if seed is None else seed,
             timers=fast,
             tls=Tls(*tls) if tls else None,
+            version=version,
         )
         self._driver = driver
         self.site: Site

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..access import ADMIN, Caller
-from ..cloud import VERSION, Cloud
+from ..access import ADMIN, Caller, Request
+from ..cloud import Cloud
 from ..errors import AUTHORIZATION, INTERNAL, OneError
 from ..model import Cluster, Datastore, Host, Image, VNet, Zone
 from ..template import Template
@@ -71,7 +71,10 @@ class ClusterApi(PoolApi[Cluster]):
     prefix, pool_prefix, kind = "one.cluster", "one.clusterpool", Cluster
 
     def methods(self) -> dict[str, Handler]:
-        return _without(super().methods(), "one.cluster", "delete", *_NO_OWNER)
+        return _without(super().methods(), "one.cluster", "delete", *_NO_OWNER) | {
+            "one.cluster.addvnet": self.addvnet,
+            "one.cluster.delvnet": self.delvnet,
+        }
 
     def pool_xml(self, item: Cluster) -> str:
         hosts = [host.id for host in self.cloud.pool(Host).values() if host.cluster_id == item.id]
@@ -85,6 +88,22 @@ class ClusterApi(PoolApi[Cluster]):
     def pool_info(self, caller: Caller, *_: Any) -> str:
         clusters = self.cloud.visible(caller, Cluster, -2)
         return f"<CLUSTER_POOL>{''.join(self.pool_xml(cluster) for cluster in clusters)}</CLUSTER_POOL>"
+
+    def _change_net(self, caller: Caller, number: int, net_id: int, member: bool) -> int:
+        """Source: ClusterAPI::action_generic; a network that is there already, or is not, is no error."""
+        cluster, net = self.cloud.find(Cluster, number), self.cloud.find(VNet, net_id)
+        self.cloud.authorize(caller, Request(ADMIN, "CLUSTER", cluster), Request(ADMIN, "NET", net))
+        if (number in net.cluster_ids) != member:
+            ids = {*net.cluster_ids, number} if member else set(net.cluster_ids) - {number}
+            net.cluster_ids = sorted(ids)
+            self.cloud.touch(net)
+        return number
+
+    def addvnet(self, caller: Caller, number: int, net_id: int) -> int:
+        return self._change_net(caller, number, net_id, True)
+
+    def delvnet(self, caller: Caller, number: int, net_id: int) -> int:
+        return self._change_net(caller, number, net_id, False)
 
 
 class DatastoreApi(PoolApi[Datastore]):
@@ -136,7 +155,7 @@ class SystemApi:
         return {"one.system.version": self.version, "one.system.config": self.config}
 
     def version(self, caller: Caller) -> str:
-        return VERSION
+        return self.cloud.personality.version
 
     def config(self, caller: Caller) -> str:
         if not caller.admin:

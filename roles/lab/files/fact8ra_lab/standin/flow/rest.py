@@ -136,7 +136,8 @@ class FlowRest:
         result["TEMPLATE"] = content
         return result
 
-    def _one(self, document: Document, status: int) -> Answer:
+    def show(self, document: Document, status: int) -> Answer:
+        """A document as an answer."""
         return Answer(status, json.dumps({"DOCUMENT": self._document_json(document)}, ensure_ascii=False))
 
     def _list(self, caller: Caller, kind: int) -> Answer:
@@ -172,7 +173,7 @@ class FlowRest:
         return self._list(caller, SERVICE)
 
     def _get_service(self, caller: Caller, body: str, number: str) -> Answer:
-        return self._one(self._document(caller, number, SERVICE), 200)
+        return self.show(self._document(caller, number, SERVICE), 200)
 
     def _delete_service(self, caller: Caller, body: str, number: str) -> Answer:
         self.lcm.undeploy(caller, to_integer(number))
@@ -304,10 +305,10 @@ class FlowRest:
         template = schema.parse_json(body)
         schema.validate(template)
         template["registration_time"] = now()
-        return self._one(self._allocate(caller, TEMPLATE, template), 201)
+        return self.show(self._allocate(caller, TEMPLATE, template), 201)
 
     def _get_template(self, caller: Caller, body: str, number: str) -> Answer:
-        return self._one(self._document(caller, number, TEMPLATE), 200)
+        return self.show(self._document(caller, number, TEMPLATE), 200)
 
     def _change_template(self, caller: Caller, document: Document, new: Any, append: bool) -> None:
         known = document.body or {}
@@ -327,7 +328,7 @@ class FlowRest:
     def _update_template(self, caller: Caller, body: str, number: str) -> Answer:
         document = self._document(caller, number, TEMPLATE)
         self._change_template(caller, document, schema.parse_json(body), append=False)
-        return self._one(document, 200)
+        return self.show(document, 200)
 
     def _delete_template(self, caller: Caller, body: str, number: str) -> Answer:
         try:
@@ -407,7 +408,7 @@ class FlowRest:
                 role["template_id"] = cloned[old]
         copy = self._allocate(caller, TEMPLATE, body)
         copy.name = str(given.get("name"))
-        return self._one(copy, 201)
+        return self.show(copy, 201)
 
     def _template_name(self, number: int) -> str:
         template = self.cloud.pool(VMTemplate).get(number)
@@ -495,6 +496,6 @@ class FlowRest:
         body["start_time"] = now()
         made = self._allocate(caller, SERVICE, body)
         # The answer shows the service as it was made, before its networks are.
-        answer = self._one(made, 201)
+        answer = self.show(made, 201)
         self.lcm.start(caller, Service(self.cloud, made))
         return answer
