@@ -10,8 +10,13 @@ Every message names the endpoint and the object and quotes what the server said,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+
+LIFTED = {"object": "object", "id": "id", "operation": "operation", "server_message": "server"}
+"""Keys of C(failure) that are taken out of the details, to their names there."""
 
 
 class OpenNebulaError(Exception):
@@ -20,7 +25,8 @@ class OpenNebulaError(Exception):
     Attributes:
         message: text for people.
         code: word for programs, stable between releases.
-        details: JSON-able facts behind the message (server text, last state, candidates, ...).
+        details: JSON-able facts behind the message (option, last state, candidates, ...). C(object) is the kind and the
+            name of what it is about, C(id) its id, C(operation) the call that failed, C(server) the server's own text.
     """
 
     code: str = "error"
@@ -32,8 +38,15 @@ class OpenNebulaError(Exception):
         self.details: dict[str, Any] = dict(details or {})
 
     def as_failure(self) -> dict[str, Any]:
-        """Return the C(failure) value of a failed module: C({code, message, details})."""
-        return {"code": self.code, "message": self.message, "details": self.details}
+        """Return the C(failure) value of a failed module.
+
+        Returns:
+            C({code, object, id, operation, server_message, details}); what is not known is None, and C(details) has
+            whatever else there is.
+        """
+        lifted = {key: self.details.get(name) for key, name in LIFTED.items()}
+        rest = {name: value for name, value in self.details.items() if name not in LIFTED.values()}
+        return {"code": self.code, **lifted, "details": rest}
 
 
 class ConnectionFailed(OpenNebulaError):
@@ -92,3 +105,54 @@ class ResourceTimeout(OpenNebulaError):
     def __init__(self, message: str, *, last_state: Any = None, details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message, details={**(details or {}), "last_state": last_state})
         self.last_state = last_state
+
+
+@dataclass
+class Subject:
+    """The object that a module is about, as far as it is known.
+
+    Attributes:
+        word: its kind, in the words of the errors: C(virtual network).
+        name: its name.
+        id: its id.
+    """
+
+    word: str
+    name: str | None = None
+    id: int | None = None
+
+    @property
+    def object(self) -> str:
+        """Kind and name, for C(failure)."""
+        return thing(self.word, self.name)
+
+
+def thing(word: str, name: str | None) -> str:
+    """Return kind and name of an object, or only its kind: C(virtual network 'x')."""
+    return word if name is None else f"{word} {name!r}"
+
+
+_ELSEWHERE = frozenset({"connection_failed", "authentication_failed", "missing_library"})
+"""Errors that are about no object."""
+
+
+@contextmanager
+def about(word: str, params: Mapping[str, Any]) -> Iterator[Subject]:
+    """Say of errors from within that they are about an object, where they name no other one.
+
+    Args:
+        word: its kind, in the words of the errors.
+        params: C(id) and C(name) of a module; what is found out later is set in the yielded subject.
+    """
+    subject = Subject(word, params.get("name"), params.get("id"))
+    try:
+        yield subject
+    except OpenNebulaError as error:
+        have, number = error.details.get("object"), error.details.get("id")
+        if have is None and error.code in _ELSEWHERE:
+            raise
+        if (have is None and subject.id is None) or (have in (None, word) and number in (None, subject.id)):
+            error.details["object"] = subject.object
+            if subject.id is not None:
+                error.details["id"] = subject.id
+        raise

@@ -24,6 +24,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
     NotFound,
     OpenNebulaError,
     Refused,
+    thing,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target, fetch
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import (
@@ -153,7 +154,13 @@ class OneFlow:
         raise NotFound(
             f"{self.endpoint}: {option} names the {kind.noun} {name!r}, but user {self.target.username!r} may use none "
             f"of that name. There are: {', '.join(names) or 'none'}.",
-            details={"endpoint": self.endpoint, "option": option, "name": name, "names": names},
+            details={
+                "endpoint": self.endpoint,
+                "object": thing(kind.noun, name),
+                "option": option,
+                "name": name,
+                "names": names,
+            },
         )
 
     def _ambiguous(self, kind: Kind, name: str, found: list[Document], advice: str) -> Ambiguous:
@@ -161,7 +168,12 @@ class OneFlow:
         candidates = [{"id": one.id, "name": one.name, "owner": one.uname, "group": one.gname} for one in found]
         return Ambiguous(
             f"{self.endpoint}: the name {name!r} fits these {kind.plural}: {listed}. {advice}",
-            details={"endpoint": self.endpoint, "name": name, "candidates": candidates},
+            details={
+                "endpoint": self.endpoint,
+                "object": thing(kind.noun, name),
+                "name": name,
+                "candidates": candidates,
+            },
         )
 
     def create_template(self, body: Mapping[str, Any]) -> Document:
@@ -221,6 +233,13 @@ class OneFlow:
         self._call("DELETE", f"{SERVICE.path}/{int(number)}", what=f"delete service {number}")
 
     def _call(self, method: str, path: str, body: Any = None, *, what: str) -> Any:
+        try:
+            return self._answer(method, path, body, what)
+        except OpenNebulaError as error:
+            error.details.update(_operation(method, path))
+            raise
+
+    def _answer(self, method: str, path: str, body: Any, what: str) -> Any:
         status, answer = self._fetch(method, path, body)
         if 200 <= status < 300:
             return answer
@@ -259,6 +278,18 @@ class OneFlow:
             "such as http://one.example.com:2474, with the path of the reverse proxy where there is one?",
             details={"endpoint": self.endpoint, "reason": "protocol"},
         )
+
+
+def _operation(method: str, path: str) -> dict[str, Any]:
+    """Return C(operation), and C(object) and C(id) of what a request works on, for the details of an error."""
+    _, kind, *rest = path.split("/")
+    operation: dict[str, Any] = {"operation": f"{method} {path}"}
+    # a list is about no object, but what is posted to it is
+    if rest or method == "POST":
+        operation["object"] = SERVICE.noun if f"/{kind}" == SERVICE.path else TEMPLATE.noun
+    if rest:
+        operation["id"] = int(rest[0])
+    return operation
 
 
 def _text_of(answer: Any) -> str:

@@ -35,6 +35,24 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target
 READING = ("info", "infoextended", "version", "config", "monitoring", "accounting", "showback")
 """Last words of the methods that change nothing, so that they may be repeated after a broken connection."""
 
+WORDS = {
+    "cluster": "cluster",
+    "datastore": "datastore",
+    "group": "group",
+    "host": "host",
+    "image": "image",
+    "market": "marketplace",
+    "marketapp": "marketplace app",
+    "secgroup": "security group",
+    "template": "VM template",
+    "user": "user",
+    "vm": "virtual machine",
+    "vn": "virtual network",
+    "vntemplate": "network template",
+    "vrouter": "virtual router",
+}
+"""First words of the methods to the kinds of object whose id is their first parameter."""
+
 
 class _Xml:
     """An XML answer on its way through pyone, which would bind a str to its own classes."""
@@ -123,6 +141,7 @@ class Client:
         Raises:
             AuthenticationFailed, NotAuthorized, NotFound, Refused: the server said no.
             ConnectionFailed: there was no usable answer.
+            All with C(operation), C(object) and C(id) in their details, as far as the method has them.
         """
         answer = self._call(method, params, what)
         return as_plain(answer) if isinstance(answer, ElementTree.Element) else answer
@@ -135,6 +154,13 @@ class Client:
         return answer
 
     def _call(self, method: str, params: tuple[Any, ...], what: str) -> Any:
+        try:
+            return self._answer(method, params, what)
+        except OpenNebulaError as error:
+            error.details.update(operation_of(method, params))
+            raise
+
+    def _answer(self, method: str, params: tuple[Any, ...], what: str) -> Any:
         pyone = self._pyone
         function = self._server
         for word in method.split("."):
@@ -167,6 +193,18 @@ class Client:
             f"{self.endpoint}: could not {what}{who}: {text}",
             details={"endpoint": self.endpoint, "server": text},
         )
+
+
+def operation_of(method: str, params: tuple[Any, ...]) -> dict[str, Any]:
+    """Return C(operation), and C(object) and C(id) of what a call works on, for the details of an error."""
+    operation: dict[str, Any] = {"operation": f"one.{method}"}
+    word = WORDS.get(method.partition(".")[0])
+    if word is not None:
+        operation["object"] = word
+        # -1 is the user who asks; a text is the template of what is to be created
+        if params and isinstance(params[0], int) and params[0] >= 0:
+            operation["id"] = params[0]
+    return operation
 
 
 def _connect(target: Target) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from ansible_collections.fact8ra.flower.plugins.module_utils import _ensure
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import State
-from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotFound
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotFound, Subject, about
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc import objects as api
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import Kind, Objects, Raw
@@ -107,11 +107,17 @@ class Managed(ABC):
             NotFound: an object has to be present that was given by id and is not there.
             OpenNebulaError: see C(ensure) and C(Objects.managed).
         """
+        with about(self.kind.word, self.params) as subject:
+            return self._run(name, check_mode, subject)
+
+    def _run(self, name: str, check_mode: bool, subject: Subject) -> dict[str, Any]:
         absent = self.params["state"] == "absent"
         common = api.common_desired(self.params)
         if not absent:
             self.prepare()
         raw = self.objects.managed(self.kind, self.params)
+        if raw is not None:
+            subject.name, subject.id = raw["NAME"], int(raw["ID"])
         if raw is not None and not check_mode:
             raw = self.settle(raw)
         current = None if raw is None else self._state(raw, absent)
@@ -123,12 +129,17 @@ class Managed(ABC):
             )
         desired = None if absent else {**common, **self.desired(current)}
         number = None if current is None else current["id"]
+
+        def create() -> int:
+            subject.id = self.allocate(desired or {})
+            return subject.id
+
         outcome = _ensure.ensure(
             _ensure.Resource(
                 label=api.label(self.client, self.kind, self.params.get("name"), number),
                 current=current,
                 desired=desired,
-                create=lambda: self.allocate(desired or {}),
+                create=create,
                 update=self.change,
                 delete=self.remove,
                 read=self._read,

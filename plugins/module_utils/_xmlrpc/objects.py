@@ -157,7 +157,13 @@ class Objects:
         raise NotFound(
             f"{self.client.endpoint}: {option} names the {kind.word} {reference!r}, but user "
             f"{self.client.target.username!r} may use none of that name. There are: {', '.join(names) or 'none'}.",
-            details={"endpoint": self.client.endpoint, "option": option, "name": str(reference), "names": names},
+            details={
+                "endpoint": self.client.endpoint,
+                "object": thing(kind, str(reference), None),
+                "option": option,
+                "name": str(reference),
+                "names": names,
+            },
         )
 
     def promised(self, kind: Kind, reference: Any, option: str, warn: Callable[[str], None]) -> int | str:
@@ -182,7 +188,12 @@ def _ambiguous(client: Client, kind: Kind, name: str, found: list[Raw], advice: 
     listed = ", ".join(f"id {item['id']} of user {item['owner']!r}" for item in candidates)
     return Ambiguous(
         f"{client.endpoint}: the name {name!r} fits these {kind.word}s: {listed}. {advice}",
-        details={"endpoint": client.endpoint, "name": name, "candidates": candidates},
+        details={
+            "endpoint": client.endpoint,
+            "object": thing(kind, name, None),
+            "name": name,
+            "candidates": candidates,
+        },
     )
 
 

@@ -110,7 +110,7 @@ def test_names_that_lead_away_are_refused(tmp_path: Path) -> None:
 
 def test_a_run_that_fails_is_looked_at_as_well(tmp_path: Path) -> None:
     run = {**RUN, "files": offer(tmp_path, "../../escaped")}
-    failure = {"failed": True, "msg": "it failed", "failure": {"code": "x", "message": "x", "details": {"run": run}}}
+    failure = {"failed": True, "msg": "it failed", "failure": {"code": "x", "details": {"run": run}}}
     train(tmp_path, RUN, RUN, failure).failed_with("../../escaped", "Nothing of this run was written")
     assert written(tmp_path) == {ARCHIVE}
 

@@ -175,7 +175,8 @@ def test_an_error_becomes_a_failure() -> None:
 
     with pytest.raises(ModuleFailed, match="there is none") as caught:
         run_in_process(_module(fail), {})
-    assert caught.value.result["failure"] == {"code": "not_found", "message": "there is none", "details": {"id": 0}}
+    unknown = {"object": None, "operation": None, "server_message": None, "details": {}}
+    assert caught.value.result["failure"] == {"code": "not_found", "id": 0, **unknown}
 
 
 def test_a_defect_names_its_place_and_shows_no_traceback() -> None:

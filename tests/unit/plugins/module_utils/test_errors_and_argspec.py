@@ -13,10 +13,20 @@ import yaml
 from ansible_collections.fact8ra.flower.plugins.module_utils import _argspec, _errors
 
 
-def test_a_failure_has_code_message_and_details() -> None:
-    error = _errors.Refused("no", details={"server": "text"})
-    assert error.as_failure() == {"code": "refused", "message": "no", "details": {"server": "text"}}
+def test_a_failure_has_all_keys_and_the_rest_in_details() -> None:
+    details = {"server": "text", "id": 0, "operation": "one.vn.update", "object": "virtual network 'x'", "option": "y"}
+    error = _errors.Refused("no", details=details)
+    assert error.as_failure() == {
+        "code": "refused",
+        "object": "virtual network 'x'",
+        "id": 0,
+        "operation": "one.vn.update",
+        "server_message": "text",
+        "details": {"option": "y"},
+    }
     assert str(error) == "no"
+    unknown = {"object": None, "id": None, "operation": None, "server_message": None}
+    assert _errors.InvalidInput("no").as_failure() == {"code": "invalid_input", **unknown, "details": {}}
 
 
 def test_a_timeout_carries_the_last_state() -> None:

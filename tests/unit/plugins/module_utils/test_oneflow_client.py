@@ -54,7 +54,14 @@ def test_the_text_of_an_error_is_quoted_with_endpoint_and_object(
     assert text in raised.value.message
     assert "http://one:2474" in raised.value.message
     assert "delete service 7" in raised.value.message
-    assert raised.value.details["status"] == status
+    assert raised.value.as_failure() == {
+        "code": kind.code,
+        "object": "service",
+        "id": 7,
+        "operation": "DELETE /service/7",
+        "server_message": text,
+        "details": {"endpoint": "http://one:2474", "status": status},
+    }
 
 
 def test_bad_credentials_name_the_user_and_not_the_password() -> None:

@@ -115,7 +115,14 @@ def test_errors_quote_the_server_and_name_endpoint_and_object(
     assert caught.type is error
     assert caught.value.message.startswith(f"{server.url}/RPC2: could not read virtual network 4")
     assert caught.value.message.endswith(": [one.vn.info] The reason.")
-    assert caught.value.details == {"endpoint": f"{server.url}/RPC2", "server": "[one.vn.info] The reason."}
+    assert caught.value.as_failure() == {
+        "code": error.code,
+        "object": "virtual network",
+        "id": 4,
+        "operation": "one.vn.info",
+        "server_message": "[one.vn.info] The reason.",
+        "details": {"endpoint": f"{server.url}/RPC2"},
+    }
     assert "sec:ret" not in caught.value.message
 
 

@@ -119,8 +119,8 @@ def test_the_servers_refusal_is_quoted(site: Site) -> None:
         oneflow_template, **{**TEMPLATE, "roles": [{"name": "a", "template": "vm", "elasticity_policies": [policy]}]}
     )
     assert failed["failure"]["code"] == "invalid_input"
-    assert failed["failure"]["details"]["server"]
-    assert failed["failure"]["details"]["server"] in failed["msg"]
+    assert failed["failure"]["server_message"]
+    assert failed["failure"]["server_message"] in failed["msg"]
 
 
 @pytest.mark.parametrize(
