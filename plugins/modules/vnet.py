@@ -18,7 +18,10 @@ description:
   - Only what is given is compared. What OpenNebula and others add to the network stays, unless
     O(update_mode=replace).
   - Of a reservation, what it has from its parent network is neither compared nor changed. This is O(vn_mad),
-    O(bridge), O(phydev), O(vlan_id), O(automatic_vlan_id) and O(address_ranges).
+    O(bridge), O(bridge_type), O(phydev), the VLAN ids and O(address_ranges). M(fact8ra.flower.vnet_reservation) makes
+    and extends reservations.
+  - Many attributes may be set by administrators only, as C(VNET_RESTRICTED_ATTR) in C(oned.conf) says. The module
+    fails and names the attribute when the user is none.
 extends_documentation_fragment:
   - fact8ra.flower._attributes
   - fact8ra.flower._attributes.reconciles
@@ -27,63 +30,31 @@ extends_documentation_fragment:
   - fact8ra.flower._opennebula.identity
   - fact8ra.flower._opennebula.state
   - fact8ra.flower._opennebula.permissions
+  - fact8ra.flower._vnet
+  - fact8ra.flower._vnet.guest
   - fact8ra.flower._waiting
 options:
-  vn_mad:
-    description: Network driver, such as V(bridge), V(802.1Q) or V(vxlan). Needed to create a network.
-    type: str
-  bridge:
-    description: Bridge on the hypervisors.
-    type: str
-  phydev:
-    description: Physical device on the hypervisors.
-    type: str
-  vlan_id:
-    description: VLAN id, or network identifier of VXLAN.
-    type: int
-  automatic_vlan_id:
-    description: Whether OpenNebula picks the VLAN id.
-    type: bool
-  mtu:
-    description: MTU of the device on the hypervisors.
-    type: int
-  guest_mtu:
-    description: MTU of the interface in the virtual machines.
-    type: int
-  network_address:
-    description: Address of the network.
-    type: str
-  network_mask:
-    description: Mask of the network.
-    type: str
-  gateway:
-    description: Default gateway of the virtual machines.
-    type: str
-  dns:
-    description: DNS servers of the virtual machines, separated by spaces.
-    type: str
-  method:
-    description: How the virtual machines get their address.
-    type: str
-    choices: [static, dhcp, skip]
   security_groups:
     description: Security groups for every address, by name or id. Replaces those that the network has.
     type: list
     elements: str
   attributes:
-    description: Further attributes of the template. A null value removes an attribute.
+    description: Further attributes of the template, and those that have an option. A null value removes an attribute.
     type: dict
   update_mode:
     description:
       - With V(merge), attributes and address ranges that are not given stay.
-      - With V(replace), they are removed. The network driver and what it derives stay.
+      - With V(replace), they are removed, and clusters that are not given are left. The network driver, what it
+        derives, and the security groups stay.
     type: str
     choices: [merge, replace]
     default: merge
   address_ranges:
     description:
-      - Address ranges, in any order. Missing ones are added. One with the same start but another
-        O(address_ranges[].size) is resized.
+      - Address ranges, in any order. Missing ones are added. One of the same type that begins at the same addresses is
+        updated where its size, prefixes or attributes differ.
+      - Removing and shrinking wait while leases of virtual machines linger that are being removed, and are tried again
+        when somebody else changes the network meanwhile, for O(wait_timeout) seconds.
       - Adding ranges to an existing network and removing them needs the right to administer it, which owners do not
         have by default.
     type: list
@@ -116,14 +87,26 @@ options:
       ula_prefix:
         description: Unique local IPv6 prefix.
         type: str
+      attributes:
+        description: Further attributes of the range, such as C(GATEWAY). A null value removes an attribute.
+        type: dict
+        version_added: 1.1.0
   cluster:
-    description: Cluster, by name or id, that the network has to be in. It stays in others.
+    description: Cluster, by name or id, that the network has to be in. It stays in others with O(update_mode=merge).
     type: str
+  clusters:
+    description:
+      - As O(cluster), for several. With O(update_mode=replace) the network is taken out of all others.
+    type: list
+    elements: str
+    version_added: 1.1.0
   locked:
     description: Whether the network is locked against changes. It can be used in either case.
     type: bool
 seealso:
   - module: fact8ra.flower.vnet_info
+  - module: fact8ra.flower.vnet_address_range
+  - module: fact8ra.flower.vnet_reservation
   - module: fact8ra.flower.security_group
 """
 
@@ -145,6 +128,32 @@ EXAMPLES = r"""
       - ip: 10.71.1.10
         size: 50
     mode: "640"
+
+- name: VXLAN with an id that OpenNebula picks, and limits for each interface
+  fact8ra.flower.vnet:
+    endpoint: http://one.example.com:2633/RPC2
+    username: oneadmin
+    password: "{{ one_password }}"
+    name: tenants
+    vn_mad: vxlan
+    phydev: bond0
+    automatic_vlan_id: true
+    mtu: 1450
+    ip_link_conf:
+      udpcsum: ""
+      tos: 10
+    qos:
+      inbound_avg_bw: 12500
+      outbound_avg_bw: 12500
+    filter_mac_spoofing: true
+    filter_ip_spoofing: true
+    clusters: [default, edge]
+    address_ranges:
+      - type: IP4_6_STATIC
+        ip: 10.72.0.10
+        ip6: 2001:db8:72::10
+        prefix_length: 64
+        size: 100
 
 - name: Give it another name
   fact8ra.flower.vnet:
@@ -212,7 +221,7 @@ vnet:
       description: Physical device.
       type: str
     vlan_id:
-      description: VLAN id.
+      description: VLAN id, the given or the automatic one.
       type: str
     clusters:
       description: Ids of its clusters.
@@ -253,6 +262,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._argspec import (
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import run_module
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vnet import ManagedVnet
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vnet_options import DRIVER, GUEST
 
 RANGE: Mapping[str, Mapping[str, Any]] = {
     "type": {
@@ -267,6 +277,7 @@ RANGE: Mapping[str, Mapping[str, Any]] = {
     "prefix_length": {"type": "int"},
     "global_prefix": {"type": "str"},
     "ula_prefix": {"type": "str"},
+    "attributes": {"type": "dict"},
 }
 
 SPEC = CONNECTION.merge(
@@ -276,25 +287,17 @@ SPEC = CONNECTION.merge(
     WAIT,
     ArgumentSpec(
         argument_spec={
-            "vn_mad": {"type": "str"},
-            "bridge": {"type": "str"},
-            "phydev": {"type": "str"},
-            "vlan_id": {"type": "int"},
-            "automatic_vlan_id": {"type": "bool"},
-            "mtu": {"type": "int"},
-            "guest_mtu": {"type": "int"},
-            "network_address": {"type": "str"},
-            "network_mask": {"type": "str"},
-            "gateway": {"type": "str"},
-            "dns": {"type": "str"},
-            "method": {"type": "str", "choices": ["static", "dhcp", "skip"]},
+            **DRIVER,
+            **GUEST,
             "security_groups": {"type": "list", "elements": "str"},
             "attributes": {"type": "dict"},
             "update_mode": {"type": "str", "choices": ["merge", "replace"], "default": "merge"},
             "address_ranges": {"type": "list", "elements": "dict", "options": RANGE},
             "cluster": {"type": "str"},
+            "clusters": {"type": "list", "elements": "str"},
             "locked": {"type": "bool"},
         },
+        mutually_exclusive=[("cluster", "clusters")],
     ),
 )
 

@@ -95,7 +95,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._argspec import CON
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import run_module
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VNET, Objects
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vnet import facts
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vnet_facts import facts
 
 SPEC = CONNECTION.merge(INFO)
 

@@ -193,7 +193,7 @@ def _call(site: Site, method: str, *params: Any) -> Any:
         ({**NETWORK, "cluster": "none"}, "not_found", "cluster names the cluster 'none', .*user 'flower' may use none"),
         ({**NETWORK, "attributes": {"mtu": 1, "AR": "x"}}, "invalid_input", "attributes has AR.*address_ranges"),
         ({**NETWORK, "attributes": {"a-b": 1}}, "invalid_input", "'A-B' cannot be the name of a template attribute"),
-        ({**NETWORK, "address_ranges": [{"size": 3}]}, "refused", r"\[one.vn.allocate\] Wrong or empty IP attribute"),
+        ({**NETWORK, "address_ranges": [{"size": 3}]}, "invalid_input", r"address_ranges\[0\]: .* type IP4 needs ip"),
         ({**NETWORK, "endpoint": "one:2633"}, "invalid_input", "endpoint is 'one:2633'; it has to be an http://"),
         ({**NETWORK, "password": "wrong"}, "authentication_failed", r"list the virtual networks \(user 'flower'\)"),
     ],
