@@ -17,7 +17,7 @@ class ModuleDocFragment:
 options:
   endpoint:
     description:
-      - URL of the XML-RPC interface of OpenNebula, such as V(http://one.example.com:2633/RPC2).
+      - URL of the XML-RPC interface of OpenNebula, such as V(http://one.example.com:2633/RPC2). It may carry a path.
       - If the option is not given, the value of the environment variable E(ONE_URL), E(ONE_XMLRPC) or
         E(OPENNEBULA_ENDPOINT) is used, whichever is set first in this order.
       - Proxies named in the environment are not used.
@@ -34,26 +34,36 @@ options:
   username:
     description:
       - OpenNebula user.
-      - If the option is not given, the value of the environment variable E(ONE_USERNAME) or E(OPENNEBULA_USERNAME) is
-        used.
+      - If the option is not given, the user in O(auth_file) is used, otherwise the value of the environment variable
+        E(ONE_USERNAME) or E(OPENNEBULA_USERNAME), otherwise the user in the file that E(ONE_AUTH) names, otherwise the
+        one in C(~/.one/one_auth).
     type: str
-    required: true
   password:
     description:
-      - Password or login token of the user.
-      - If the option is not given, the value of the environment variable E(ONE_PASSWORD) or E(OPENNEBULA_PASSWORD) is
-        used.
+      - Password or login token of the user. It may contain colons.
+      - If the option is not given, it is looked for in the same places as O(username), with the environment variables
+        E(ONE_PASSWORD) and E(OPENNEBULA_PASSWORD).
     type: str
-    required: true
+  auth_file:
+    description:
+      - File with one line C(USER:PASSWORD), as OpenNebula's own tools use it. It is read on the host that runs the
+        module, and only when O(username) or O(password) is not given.
+      - With O(username) as well, the user in the file has to be the same.
+      - If the option is not given, the file named by the environment variable E(ONE_AUTH) is used, otherwise
+        C(~/.one/one_auth) where it exists, but only for what no option and no other variable gives.
+    type: path
+    version_added: 1.1.0
   validate_certs:
     description:
       - Whether to verify the certificate of an C(https) endpoint and the name in it.
+      - If the option is not given, certificates are verified unless the environment variable E(OPENNEBULA_INSECURE) is
+        true.
     type: bool
-    default: true
   ca_path:
     description:
       - PEM file, or directory of PEM files named by hash, with the certificate authorities to trust instead of those of
         the system. It is read on the host that runs the module.
+      - E(REQUESTS_CA_BUNDLE) and E(CURL_CA_BUNDLE) are not used.
     type: path
   connect_timeout:
     description:
@@ -69,6 +79,12 @@ requirements:
   - pyone >= 6.8
 notes:
   - Modules of this group run where the endpoint can be reached, usually with C(connection=local).
+  - An option that is given comes before the environment.
+  - Requests that change something are sent once. Those that only read are repeated twice after a broken connection or
+    a gateway error.
+  - A module that fails returns C(failure) beside C(msg), with the keys C(code) (a word that stays the same between
+    releases, such as V(not_found)), C(object) (kind and name), C(id), C(operation) (the call, such as
+    V(one.vn.update)), C(server_message) (what the server said) and C(details). What is not known is null.
 """
 
     IDENTITY = r"""

@@ -8,12 +8,16 @@ Private to the collection: it may change without notice.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.parameters import env_fallback
+from ansible.module_utils.errors import AnsibleFallbackNotFound
+
+from ansible_collections.fact8ra.flower.plugins.module_utils._connection import ENVIRONMENT, LIMITS, resolved
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,11 @@ class ArgumentSpec:
         )
 
     def create_module(self, *, supports_check_mode: bool = True) -> AnsibleModule:
-        """Read the module's parameters; ends the process with a message when they break the specification."""
-        return AnsibleModule(
+        """Read the module's parameters; ends the process with a message when they break the specification.
+
+        Connection options that are not given are filled in from where C(resolved) finds them.
+        """
+        module = AnsibleModule(
             argument_spec={name: dict(option) for name, option in self.argument_spec.items()},
             mutually_exclusive=[list(rule) for rule in self.mutually_exclusive],
             required_one_of=[list(rule) for rule in self.required_one_of],
@@ -53,32 +60,36 @@ class ArgumentSpec:
             required_by={name: list(rule) for name, rule in self.required_by.items()},
             supports_check_mode=supports_check_mode,
         )
+        if "auth_file" in self.argument_spec:
+            try:
+                module.params.update(resolved(module.params))
+            except InvalidInput as error:
+                module.fail_json(msg=error.message, failure=error.as_failure())
+            # as for an option, which ansible-core does by itself
+            module.no_log_values.add(module.params["password"])
+        return module
 
 
-def _env(*names: str) -> tuple[Any, list[str]]:
-    return (env_fallback, list(names))
+def set_in_environment(*names: str) -> str:
+    """Return the first variable that is set and not empty, as a fallback of an option."""
+    value = next((os.environ[name] for name in names if os.environ.get(name)), None)
+    if value is None:
+        raise AnsibleFallbackNotFound
+    return value
 
 
 # All modules take flow_endpoint, so that module_defaults of the action group can set it for all at once.
 CONNECTION = ArgumentSpec(
     argument_spec={
-        "endpoint": {
-            "type": "str",
-            "required": True,
-            "fallback": _env("ONE_URL", "ONE_XMLRPC", "OPENNEBULA_ENDPOINT"),
-        },
-        "flow_endpoint": {"type": "str", "fallback": _env("ONEFLOW_URL", "OPENNEBULA_FLOW_ENDPOINT")},
-        "username": {"type": "str", "required": True, "fallback": _env("ONE_USERNAME", "OPENNEBULA_USERNAME")},
-        "password": {
-            "type": "str",
-            "required": True,
-            "no_log": True,
-            "fallback": _env("ONE_PASSWORD", "OPENNEBULA_PASSWORD"),
-        },
-        "validate_certs": {"type": "bool", "default": True},
+        "endpoint": {"type": "str", "required": True, "fallback": (set_in_environment, [*ENVIRONMENT["endpoint"]])},
+        "flow_endpoint": {"type": "str", "fallback": (set_in_environment, [*ENVIRONMENT["flow_endpoint"]])},
+        "username": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "auth_file": {"type": "path"},
+        "validate_certs": {"type": "bool"},
         "ca_path": {"type": "path"},
-        "connect_timeout": {"type": "float", "default": 10.0},
-        "read_timeout": {"type": "float", "default": 60.0},
+        "connect_timeout": {"type": "float", "default": LIMITS["connect_timeout"]},
+        "read_timeout": {"type": "float", "default": LIMITS["read_timeout"]},
     },
 )
 

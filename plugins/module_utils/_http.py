@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.fact8ra.flower.plugins.module_utils._connection import ENVIRONMENT
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import ConnectionFailed, InvalidInput
 
 RETRIES = 2
@@ -63,6 +64,11 @@ class Target:
             InvalidInput: C(option) is missing or not a http(s) URL, a timeout is not positive, ca_path is not there.
         """
         url = params.get(option)
+        if url in (None, ""):
+            raise InvalidInput(
+                f"{option} is missing; give it, such as {_EXAMPLES[option]!r}, or set {ENVIRONMENT[option][0]}.",
+                details={"option": option},
+            )
         parts = urlsplit(str(url or ""))
         try:
             usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

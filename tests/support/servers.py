@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import http.client
 import http.server
 import ipaddress
 import socket
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -47,7 +49,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate for 127.0.0.1 and its key, as files."""
+    """A server's certificate and its key, as files."""
 
     cert: Path
     key: Path
@@ -57,20 +59,45 @@ def self_signed(directory: Path, address: str = "127.0.0.1") -> Certificate:
     """Write a self-signed certificate for one address into a directory."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in")])
+    return _write(directory / address, _certificate(name, key, name, key, address), key)
+
+
+def own_authority(directory: Path, address: str = "127.0.0.1") -> tuple[Path, Certificate]:
+    """Write the certificate of an authority, and one that it issued for an address, into a directory."""
+    authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "own authority")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "proxy")])
+    root = _write(directory / "ca", _certificate(issuer, authority, issuer, authority, None), authority)
+    return root.cert, _write(directory / f"{address}-issued", _certificate(name, key, issuer, authority, address), key)
+
+
+def _certificate(
+    name: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    signer: ec.EllipticCurvePrivateKey,
+    address: str | None,
+) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
-    cert = (
+    signs = key is signer
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=signs, path_length=0 if signs else None), critical=True)
     )
-    files = Certificate(directory / f"{address}.crt", directory / f"{address}.key")
+    if address is not None:
+        names = [x509.IPAddress(ipaddress.ip_address(address))]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(signer, hashes.SHA256())
+
+
+def _write(stem: Path, cert: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Certificate:
+    files = Certificate(stem.with_name(f"{stem.name}.crt"), stem.with_name(f"{stem.name}.key"))
     files.cert.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
     files.key.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -149,5 +176,24 @@ def oned(answers: Callable[[str, list[Any]], list[Any]]) -> Responder:
     def respond(request: Request) -> Reply:
         params, method = xmlrpc.client.loads(request.body.decode())
         return 200, xmlrpc.client.dumps((answers(str(method), list(params)),), methodresponse=True).encode()
+
+    return respond
+
+
+def forward(prefixes: dict[str, str]) -> Responder:
+    """Pass requests on as a reverse proxy does: what lies under a path goes to the URL that it stands for."""
+
+    def respond(request: Request) -> Reply:
+        prefix = next(each for each in prefixes if request.path.startswith(each))
+        target = urlsplit(prefixes[prefix])
+        connection = http.client.HTTPConnection(str(target.hostname), target.port, timeout=30)
+        try:
+            headers = {name: value for name, value in request.headers.items() if name != "Host"}
+            path = target.path + request.path.removeprefix(prefix)
+            connection.request(request.method, path, request.body or None, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
 
     return respond

@@ -209,7 +209,7 @@ def test_target_of_module_parameters() -> None:
         ("endpoint", {"endpoint": "ftp://one"}, "endpoint is 'ftp://one'"),
         ("endpoint", {"endpoint": "http://"}, "endpoint is 'http://'"),
         ("endpoint", {"endpoint": "http://one:port"}, "endpoint is"),
-        ("flow_endpoint", {}, r"flow_endpoint is None.*:2474"),
+        ("flow_endpoint", {}, r"flow_endpoint is missing; .*:2474.*set ONEFLOW_URL"),
         ("endpoint", {"endpoint": "http://u:p@one"}, "must not contain credentials"),
         ("endpoint", {"read_timeout": 0.0}, "read_timeout is 0.0; it has to be more than 0"),
         ("endpoint", {"ca_path": "/does/not/exist"}, "ca_path is '/does/not/exist', which does not exist"),

@@ -289,7 +289,7 @@ def test_the_environment_gives_the_connection(tenant: Site, monkeypatch: pytest.
         monkeypatch.setenv(variable, tenant.connection[option])
     assert run_module(vnet, {"name": "net", "state": "absent"})["changed"] is False
     monkeypatch.delenv("ONE_PASSWORD")
-    with pytest.raises(ModuleFailed, match="missing required arguments: password"):
+    with pytest.raises(ModuleFailed, match=r"^password is missing; give it, set ONE_PASSWORD"):
         run_module(vnet, {"name": "net", "state": "absent"})
 
 
