@@ -111,7 +111,7 @@ def collect(client: Client, flow: OneFlow) -> Offer:
     user = client.call("user.info", -1, False, what="read the own user")
     gids = as_list(user, "GROUPS", "ID")
     return Offer(
-        version=str(client.call("system.version", what="ask for the version")),
+        version=client.version,
         user=user,
         groups=tuple(client.call("group.info", int(gid), False, what=f"read group {gid}") for gid in gids),
         acls=tuple(str(acl["STRING"]) for acl in as_list(client.call("acl.info", what="read the access rules"), "ACL")),

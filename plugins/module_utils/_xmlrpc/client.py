@@ -15,6 +15,7 @@ from __future__ import annotations
 import traceback
 import xmlrpc.client
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree
 from xml.parsers.expat import ExpatError
@@ -126,6 +127,11 @@ class Client:
     def endpoint(self) -> str:
         """URL of the endpoint, for messages."""
         return self.target.url
+
+    @cached_property
+    def version(self) -> str:
+        """Version of OpenNebula, such as 7.4.0; asked once."""
+        return str(self.call("system.version", what="read the version of OpenNebula"))
 
     def call(self, method: str, *params: Any, what: str) -> Any:
         """Call a method of oned.

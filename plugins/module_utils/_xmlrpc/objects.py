@@ -23,6 +23,7 @@ Raw = dict[str, Any]
 POOL_FILTERS = {"all": -2, "mine": -3, "group": -1}
 """Words for the filter of the pool calls: all that the user may use, its own, its own and its groups'."""
 
+_ID = re.compile(r"[0-9]+\Z")
 _MODE = re.compile(r"0?([0-7]{3})\Z")
 _BITS = tuple(f"{who}_{right}" for who in ("OWNER", "GROUP", "OTHER") for right in ("U", "M", "A"))
 
@@ -144,7 +145,7 @@ class Objects:
             NotFound: no object of that name may be used; the message lists the names that may.
             Ambiguous: several others own an object of that name.
         """
-        if str(reference).isdigit():
+        if is_id(reference):
             return int(reference)
         named = [raw for raw in self.pool(kind) if raw["NAME"] == str(reference)]
         own = [raw for raw in named if raw.get("UNAME") == self.client.target.username]
@@ -173,6 +174,12 @@ class Objects:
         except NotFound:
             warn(promise(f"{option} names the {kind.word} {reference!r}", self.client.endpoint))
             return str(reference)
+
+
+def is_id(reference: Any) -> bool:
+    """Whether a reference is an id; a number is one, and so is 0."""
+    # not isdigit(), which takes the figures of all scripts and superscripts
+    return _ID.match(str(reference)) is not None
 
 
 def promise(what: str, endpoint: str) -> str:
@@ -243,8 +250,8 @@ def common_state(raw: Raw, params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": int(raw["ID"]),
         "name": raw["NAME"],
-        "owner": raw["UID"] if str(params.get("owner")).isdigit() else raw["UNAME"],
-        "group": raw["GID"] if str(params.get("group")).isdigit() else raw["GNAME"],
+        "owner": raw["UID"] if is_id(params.get("owner")) else raw["UNAME"],
+        "group": raw["GID"] if is_id(params.get("group")) else raw["GNAME"],
         "mode": mode_of(raw),
         "raw": raw,
     }

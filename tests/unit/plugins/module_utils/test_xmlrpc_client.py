@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
@@ -243,3 +244,36 @@ def test_ragged_answers_are_read_alike() -> None:
     assert as_dict({"T": ""}, "T") == {}
     assert as_dict({"T": {"A": "1"}}, "T") == {"A": "1"}
     assert (as_int("0"), as_int(""), as_int(None)) == (0, None, None)
+
+
+def test_the_version_is_asked_once(answering: Answering) -> None:
+    client, server = answering([True, "6.10.0", 0])
+    assert [client.version, client.version] == ["6.10.0", "6.10.0"]
+    assert len(server.requests) == 1
+
+
+def test_an_empty_text_is_an_answer(answering: Answering) -> None:
+    # pyone looks at the first character of a text, which an empty one has not
+    client, _server = answering([True, "", 0])
+    assert client.call("vn.info", 4, what="read") == ""
+
+
+def test_a_password_with_colons_is_sent_whole(answering: Answering) -> None:
+    client, server = answering([True, 1, 0])
+    Client(_target(client.target.url, password="a:b:c:")).call("vn.lock", 4, 2, False, what="lock")
+    assert xmlrpc.client.loads(server.requests[0].body)[0][0] == "flower:a:b:c:"
+
+
+@pytest.mark.parametrize("protocol", ["grpc", ""])
+def test_neither_grpc_nor_the_environment_changes_the_way_to_the_server(
+    answering: Answering, monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    monkeypatch.setenv("ONEAPI_PROTOCOL", protocol)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("PYONE_TEST_FIXTURE", "1")
+    _client, server = answering([True, "7.4.0", 0])
+    # no RPC2 in it, which newer releases take for a gRPC endpoint
+    assert Client(_target(f"{server.url}/one")).version == "7.4.0"
+    assert [request.path for request in server.requests] == ["/one"]

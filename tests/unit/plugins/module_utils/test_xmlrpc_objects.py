@@ -97,6 +97,12 @@ def test_a_reference_by_number_costs_no_call() -> None:
     assert client.calls == []
 
 
+@pytest.mark.parametrize("name", ["\u00b2", "\u0663", "1\n", "-1", "1.0", ""])
+def test_only_plain_figures_are_an_id(name: str) -> None:
+    client = RecordingClient({"vnpool.info": {"VNET": pool_object(4, name)}})
+    assert Objects(client).referred(VNET, name, "network") == 4
+
+
 def test_references_by_name_share_one_pool() -> None:
     images = {"IMAGE": [pool_object(0, "a", "oneadmin"), pool_object(1, "b", "x"), pool_object(2, "b", "flower")]}
     client = RecordingClient({"imagepool.info": images})
