@@ -86,7 +86,7 @@ coverage: dev-venv ## Lines and branches that the unit tests reach
 	COVERAGE_FILE=build/.coverage .venv-dev/bin/coverage report
 
 .PHONY: bench
-bench: dev-venv ## Benchmarks, printing ratios; ARGS="NAME..." for some of them
+bench: dev-venv peer-venv ## Benchmarks, printing ratios; ARGS="NAME..." for some of them
 	.venv-dev/bin/python tests/bench/run.py $(ARGS)
 
 ##@ Making things
@@ -117,6 +117,8 @@ venv: .venv/.ready .collections/ansible_collections/fact8ra/flower ## The runtim
 dev-venv: venv .venv-dev/.ready ## The tools of the checks, .venv-dev
 .PHONY: flwr-venv
 flwr-venv: venv .venv-flwr/.ready ## Flower as on the nodes, .venv-flwr
+.PHONY: peer-venv
+peer-venv: venv .venv-peer/.ready ## community.general, which a benchmark compares with, .venv-peer
 
 .venv/.ready: requirements.txt tools/bootstrap.sh tools/venv.sh
 	tools/bootstrap.sh .venv
@@ -130,6 +132,9 @@ flwr-venv: venv .venv-flwr/.ready ## Flower as on the nodes, .venv-flwr
 
 .venv-importer/.ready: requirements-importer.txt .venv/.ready
 	tools/venv.sh .venv-importer $<
+
+.venv-peer/.ready: requirements-peer.txt .venv/.ready
+	tools/venv.sh .venv-peer $<
 
 .collections/ansible_collections/fact8ra/flower:
 	tools/link_collection.sh

@@ -25,7 +25,7 @@ if [ -n "$(remains)" ]; then
 fi
 
 find . -path ./.git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
-rm -rf .venv .venv-dev .venv-flwr .venv-importer .collections .ansible build collections tests/output \
+rm -rf .venv .venv-dev .venv-flwr .venv-importer .venv-peer .collections .ansible build collections tests/output \
     .mypy_cache .pytest_cache .ruff_cache .coverage
 
 left=$(remains)

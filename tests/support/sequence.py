@@ -362,9 +362,7 @@ def _delete(it: Sequence) -> Iterator[Step]:
     """Delete in check mode, delete, delete again; by oneadmin, who owns the object by now, unless that was left out."""
     admin = "owner" not in it.left_out
     options = {**it.by_id, "state": "absent", **it.data.get("delete", {})}
-    yield Step(
-        "deletable", "Delete in check mode", options, ("deletable.changed", NO_WRITE), admin=admin, check=True
-    )
+    yield Step("deletable", "Delete in check mode", options, ("deletable.changed", NO_WRITE), admin=admin, check=True)
     conditions = ("deleted.changed", "traffic.writes != []", "deleted.diff == deletable.diff")
     yield Step(
         "deleted",

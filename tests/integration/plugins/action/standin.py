@@ -43,9 +43,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     raise AnsibleActionFail(f"{method}: {answer[1]}")
         self._ask(args, "DELETE", "calls")
         calls = [what.removeprefix("one.") for _api, what in made]
-        writes = [
-            call for call in calls if not call.startswith("GET ") and call.rpartition(".")[2] not in READING
-        ]
+        writes = [call for call in calls if not call.startswith("GET ") and call.rpartition(".")[2] not in READING]
         return {**result, "changed": False, "calls": calls, "writes": writes}
 
     @staticmethod
