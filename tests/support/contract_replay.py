@@ -44,6 +44,7 @@ _BEFORE: Final = (
 #: Before this step the recorder removed what the conversation had left, without recording it: the machines of a service
 #: that was never deleted, and those that a second DELETE of a service had orphaned.
 _CLEANED_BEFORE: Final = "vnet free reservation"
+_IMAGE_LOCKED: Final = "4"
 #: The recorder waited here until the scheduler had looked at the VM.
 _SCHEDULED_BEFORE: Final = "gpu: vm that no host can take"
 
@@ -55,7 +56,15 @@ def steps() -> list[dict[str, Any]]:
 
 def contract_standin() -> StandIn:
     """A stand-in like the recorded server: no tenant yet, a cooldown of 5 s, and slow enough to meet it in between."""
-    timers = {"schedule": 0.15, "action": 0.1, "shutdown": 0.25, "network": 0.03, "poll": 0.02, "cooldown_scale": 0.05}
+    timers = {
+        "schedule": 0.15,
+        "action": 0.1,
+        "shutdown": 0.25,
+        "network": 0.03,
+        "image": 0.1,
+        "poll": 0.02,
+        "cooldown_scale": 0.05,
+    }
     return StandIn(seed={"oneadmin_password": StandIn.admin[1]}, timers=timers)
 
 
@@ -81,6 +90,7 @@ class Replay:
         for method, *params in _BEFORE:
             self._admin(str(method), *params)
         self._until(lambda: "<STATE><![CDATA[1]]>" in self._admin("one.vn.info", 0, False))
+        self._until(lambda: "<STATE>1</STATE>" in self._admin("one.image.info", 0, False))
         for step in recorded:
             if step["step"] == _CLEANED_BEFORE:
                 self._clean()
@@ -262,6 +272,12 @@ class Replay:
 
         return observe
 
+    def _image_ready(self, recorded: list[Any]) -> Answer:
+        """The recorder first looked when the image was copied."""
+        probe = self._attribute("one.image.info", "image", "STATE")
+        self._until(lambda: probe() != _IMAGE_LOCKED)
+        return self._watch(probe, recorded)
+
     def _vnet_exists(self) -> bool:
         try:
             self._admin("one.vn.info", self.names["vnet"], False)
@@ -283,9 +299,7 @@ class Replay:
             "vnet state after create": lambda recorded: self._watch(
                 self._attribute("one.vn.info", "vnet", "STATE"), recorded
             ),
-            "image state after create": lambda recorded: self._watch(
-                self._attribute("one.image.info", "image", "STATE"), recorded
-            ),
+            "image state after create": self._image_ready,
             "vm states to running": vm("vm"),
             "vm states to poweroff": vm("vm"),
             "vm states resume": vm("vm"),

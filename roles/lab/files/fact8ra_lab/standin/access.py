@@ -65,11 +65,15 @@ class Caller:
 
 @dataclass(frozen=True)
 class Request:
-    """One right that a call needs: an operation on an object, or its creation (``target`` is None)."""
+    """One right that a call needs: an operation on an object, or its creation (``target`` is None).
+
+    Reading, locking and unlocking are not ``lockable``: no lock takes them away (the _NO_LCK operations of oned).
+    """
 
     operation: int
     kind: str
     target: Resource | None = None
+    lockable: bool = True
 
 
 def operation_name(operation: int) -> str:
@@ -159,7 +163,7 @@ def _rule_applies(rule: Acl, caller: Caller, request: Request) -> bool:
 def permitted(caller: Caller, request: Request, rules: Iterable[Acl]) -> bool:
     """Whether the caller has the right."""
     target = request.target
-    if target is not None and 0 < target.locked <= request.operation:
+    if target is not None and request.lockable and 0 < target.locked <= request.operation:
         return False
     if caller.admin:
         return True

@@ -15,6 +15,7 @@ from .faults import Faults
 from .flow.lcm import Lcm
 from .flow.rest import FlowRest
 from .gate import Gate
+from .imagelife import ImageLife
 from .netlife import NetLife
 from .rpc import Rpc
 from .server import ApiServer
@@ -41,7 +42,8 @@ class Site:
         driver = driver or drivers.load(config.driver, config.driver_options)
         self.life = VmLife(self.cloud, driver, self.clock, self.faults)
         self.nets = NetLife(self.cloud, self.clock, self.faults)
-        self.rpc = Rpc(self.cloud, self.life, self.nets, self.faults)
+        self.images = ImageLife(self.cloud, self.clock, self.faults, self.life.schedule)
+        self.rpc = Rpc(self.cloud, self.life, self.nets, self.images, self.faults)
         self.lcm = Lcm(self.cloud, self.rpc, self.clock)
         self.flow = FlowRest(self.cloud, self.rpc, self.lcm, self.clock)
         self.gate = Gate(self.cloud, self.rpc, self.lcm, self.faults)
@@ -65,6 +67,7 @@ class Site:
         self.clock.start()
         self.life.reconcile()
         self.nets.reconcile()
+        self.images.reconcile()
         self.lcm.reconcile()
         for server in self._servers.values():
             server.start()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from .access import CREATE, NAME_PATTERN, Caller, Request, authorize, permitted
+from .access import CREATE, NAME_PATTERN, USE, Caller, Request, authorize, permitted
 from .config import Config, Timers
 from .errors import ACTION, INTERNAL, OneError, missing
 from .model import (
@@ -24,6 +24,8 @@ from .model import (
     Group,
     Host,
     Image,
+    MarketApp,
+    Marketplace,
     Resource,
     SecurityGroup,
     User,
@@ -40,6 +42,7 @@ R = TypeVar("R", bound=Resource)
 
 KINDS: Final[tuple[type[Resource], ...]] = (
     Group, User, VNet, VNTemplate, SecurityGroup, Image, VMTemplate, VM, Host, Cluster, Datastore, Zone, Document,
+    Marketplace, MarketApp,
 )  # fmt: skip
 
 
@@ -159,13 +162,19 @@ class Cloud:
         self.authorize(caller, Request(operation, item.kind, item))
         return item
 
+    def shown(self, caller: Caller, kind: type[R], number: int) -> R:
+        """The object, if the caller may see it, locked or not. Raises OneError."""
+        item = self.find(kind, number)
+        self.authorize(caller, Request(USE, item.kind, item, lockable=False))
+        return item
+
     def authorize(self, caller: Caller, *requests: Request) -> None:
         """Raises OneError that names every right that the caller lacks."""
         authorize(caller, requests, self.acls)
 
     def permitted(self, caller: Caller, operation: int, item: Resource) -> bool:
-        """Whether the caller has the right."""
-        return permitted(caller, Request(operation, item.kind, item), self.acls)
+        """Whether the caller has the right, locked or not."""
+        return permitted(caller, Request(operation, item.kind, item, lockable=False), self.acls)
 
     def may_create(self, caller: Caller, kind: str) -> Request:
         """The right to create objects of a kind."""
@@ -208,15 +217,15 @@ class Cloud:
         group = self.pool(Group).get(gid)
         return group.name if group else "not_found"
 
-    def check_name(self, kind: type[Resource], name: str, uid: int, code: int = INTERNAL) -> None:
-        """Raises OneError where the name is not valid or taken."""
+    def check_name(self, kind: type[Resource], name: str, uid: int, code: int = INTERNAL, unique: bool = True) -> None:
+        """Raises OneError where the name is not valid or, with ``unique``, taken."""
         if not name:
             raise OneError(code, "Invalid NAME, it cannot be empty.")
         if len(name) > 128:
             raise OneError(code, "Invalid NAME, max length is 128 characters.")
         if not NAME_PATTERN.match(name):
             raise OneError(code, f'Invalid NAME, it contains one of the invalid characters: &|:\\;"\'<>/ in "{name}".')
-        if kind.unique_by_owner is None:
+        if kind.unique_by_owner is None or not unique:
             return
         taken = self.by_name(kind, name, uid if kind.unique_by_owner else None)
         if taken:

@@ -24,6 +24,8 @@ class Timers:
     schedule: float = 0.01
     #: How long a network stays in LOCK_CREATE and in LOCK_DELETE.
     network: float = 0.01
+    #: How long an image stays LOCKED while it is copied, and in DELETE.
+    image: float = 0.01
     #: How long a VM stays in RUNNING after poweroff, and in POWEROFF after resume, before it changes.
     action: float = 0.01
     #: How long a VM stays in SHUTDOWN.

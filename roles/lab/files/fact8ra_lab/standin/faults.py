@@ -10,7 +10,8 @@ Faults (each may have ``times``: how often it happens, default without end):
 answers a client that it is done, and does nothing;
 ``{"boot_failure": "supernode", "text": ".."}`` VMs of a role or name;
 ``{"no_ready": "superlink"}`` VMs of a role never report READY; ``{"no_shutdown": "supernode"}`` they never stop;
-``{"net_error": "name"}`` a network goes to ERROR; ``{"stuck": "name"}`` a network stays in LOCK_CREATE.
+``{"net_error": "name"}`` a network goes to ERROR; ``{"image_error": "name", "text": ".."}`` an image does;
+``{"stuck": "name"}`` a network stays in LOCK_CREATE, an image LOCKED.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, Final
 
 KINDS: Final = (
     "refuse", "lie", "silence", "drop", "garbage", "delay", "boot_failure", "no_ready", "no_shutdown", "net_error",
-    "stuck",
+    "image_error", "stuck",
 )  # fmt: skip
 
 _READ: Final = re.compile(r"one\..*(info|monitoring|version|config|showback|list)|GET /.*")

@@ -194,6 +194,38 @@ class Image(Resource):
     prev_state: int = 0
     datastore_id: int = 1
     vms: list[int] = field(default_factory=list)
+    #: The image that this one is being copied from, and those being copied from this one.
+    cloning_id: int = -1
+    clones: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Marketplace(Resource):
+    kind: ClassVar[str] = "MARKETPLACE"
+    label: ClassVar[str] = "marketplace"
+    root: ClassVar[str] = "MARKETPLACE"
+    unique_by_owner: ClassVar[bool | None] = False
+
+    mad: str = "one"
+
+
+@dataclass
+class MarketApp(Resource):
+    kind: ClassVar[str] = "MARKETPLACEAPP"
+    label: ClassVar[str] = "marketplaceapp"
+    root: ClassVar[str] = "MARKETPLACEAPP"
+    unique_by_owner: ClassVar[bool | None] = None
+
+    market_id: int = 0
+    regtime: int = 0
+    source: str = ""
+    md5: str = ""
+    size: int = 0  # MB
+    description: str = ""
+    version: str = "0.0"
+    format: str = ""
+    state: int = 1  # READY
+    type: int = 1  # IMAGE
 
 
 @dataclass
@@ -223,6 +255,8 @@ class VM(Resource):
     user_template: Template = field(default_factory=Template)
     history: list[dict[str, Any]] = field(default_factory=list)
     last_action: str = ""
+    #: Whether it was made on hold, for a VM that waits for its images first.
+    held: bool = False
 
     @classmethod
     def load(cls, row: dict[str, Any]) -> Self:

@@ -8,7 +8,7 @@ What is not named here answers as 7.4.0 does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -18,11 +18,26 @@ class Personality:
 
     #: What ``one.system.version`` answers.
     version: str = "7.4.0"
+    # Images.
+    #: Whether images show MODTIME, and BACKUP_DISK_IDS.
+    image_modtime: bool = True
+    image_backup_disks: bool = True
+    #: Whether there is the type FILESYSTEM.
+    filesystem_images: bool = True
+    #: The types of images that get a DEV_PREFIX of their own.
+    images_with_prefix: tuple[str, ...] = ("OS", "DATABLOCK")
+    #: The types that can be cloned, and the refusal of the others.
+    images_cloned: tuple[str, ...] = ("OS", "DATABLOCK", "CDROM")
+    not_cloned: str = "{type} images cannot be cloned."
 
 
 LATEST: Final = Personality()
-VERSIONS: Final = {
-    "6.8.0": Personality(version="6.8.0"),
-    "6.10.0": Personality(version="6.10.0"),
-    "7.4.0": LATEST,
-}
+_V6_10: Final = Personality(
+    version="6.10.0",
+    image_modtime=False,
+    filesystem_images=False,
+    images_with_prefix=("OS", "DATABLOCK", "CDROM"),
+    not_cloned="KERNEL, RAMDISK, BACKUP and CONTEXT cannot be cloned.",
+)
+_V6_8: Final = replace(_V6_10, version="6.8.0", image_backup_disks=False)
+VERSIONS: Final = {known.version: known for known in (_V6_8, _V6_10, LATEST)}

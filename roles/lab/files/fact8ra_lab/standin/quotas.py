@@ -95,10 +95,13 @@ def usage(cloud: Cloud, owner: Owner, section: str) -> Usage:
 
 
 def check(cloud: Cloud, uid: int, gid: int, section: str, demand: Usage, caller: Caller) -> None:
-    """Raises OneError where the demand goes beyond a limit of the user or of the group; none bind oneadmin."""
-    if uid == 0 or gid == 0:
-        return
-    for owner in (cloud.find(User, uid), cloud.find(Group, gid)):
+    """Raises OneError where the demand goes beyond a limit of the user or of the group; none bind oneadmin.
+
+    -1 for user or group: it is not asked, as where only the other one changes.
+    """
+    owners: list[Owner] = [cloud.find(User, uid)] if uid > 0 else []
+    owners += [cloud.find(Group, gid)] if gid > 0 else []
+    for owner in owners:
         limits = owner.quotas.get(section, {})
         if not limits:
             continue

@@ -7,11 +7,12 @@ from __future__ import annotations
 import inspect
 from typing import Any, Final, TypeVar
 
-from .access import USE, Caller
+from .access import Caller
 from .api.base import Handler
 from .api.documents import DocumentApi
 from .api.images import ImageApi
 from .api.infra import ClusterApi, DatastoreApi, HostApi, SystemApi, ZoneApi
+from .api.markets import MarketAppApi, MarketplaceApi
 from .api.secgroups import SecurityGroupApi
 from .api.users import AclApi, GroupApi, UserApi
 from .api.vms import VmApi
@@ -20,7 +21,8 @@ from .api.vnets import VNetApi, VNTemplateApi
 from .cloud import Cloud
 from .errors import AUTHENTICATION, INTERNAL, RPC_API, CallError, OneError
 from .faults import Faults
-from .model import VM, Resource, VNet
+from .imagelife import ImageLife
+from .model import VM, Image, Resource, VNet
 from .netlife import NetLife
 from .vmlife import VmLife
 
@@ -31,16 +33,18 @@ _UNAUTHENTICATED: Final = OneError(AUTHENTICATION, "User couldn't be authenticat
 class Rpc:
     """All methods by name."""
 
-    def __init__(self, cloud: Cloud, life: VmLife, nets: NetLife, faults: Faults) -> None:
+    def __init__(self, cloud: Cloud, life: VmLife, nets: NetLife, images: ImageLife, faults: Faults) -> None:
         self.cloud = cloud
         self.life = life
         self.nets = nets
+        self.images = images
         self.faults = faults
         self.methods: dict[str, Handler] = {}
         for api in (
             SystemApi(cloud), UserApi(cloud), GroupApi(cloud), AclApi(cloud), VNetApi(cloud), VNTemplateApi(cloud),
             SecurityGroupApi(cloud), ImageApi(cloud), VMTemplateApi(cloud), VmApi(cloud, life), HostApi(cloud),
-            ClusterApi(cloud), DatastoreApi(cloud), ZoneApi(cloud), DocumentApi(cloud),
+            ClusterApi(cloud), DatastoreApi(cloud), ZoneApi(cloud), DocumentApi(cloud), MarketplaceApi(cloud),
+            MarketAppApi(cloud),
         ):  # fmt: skip
             self.methods.update(api.methods())
         self._signatures = {name: inspect.signature(handler) for name, handler in self.methods.items()}
@@ -64,7 +68,7 @@ class Rpc:
         self._refuse(method)
         try:
             with self.cloud.lock:
-                return self.cloud.allowed(caller, kind, number, USE)
+                return self.cloud.shown(caller, kind, number)
         except OneError as error:
             raise CallError(method, error) from error
 
@@ -90,5 +94,9 @@ class Rpc:
                 self.life.schedule()
         elif method in ("one.vn.allocate", "one.vn.reserve", "one.vntemplate.instantiate", "one.vn.delete"):
             self.nets.watch(self.cloud.find(VNet, result))
+        elif method in ("one.image.allocate", "one.image.clone", "one.image.delete"):
+            image = self.cloud.pool(Image).get(result)
+            if image:
+                self.images.watch(image)
         elif method == "one.host.status":
             self.life.schedule()

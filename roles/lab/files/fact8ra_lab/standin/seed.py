@@ -4,7 +4,8 @@
 
 ``seed`` keys: ``oneadmin_password``, ``groups`` [name], ``users`` [{name, password, group}], ``acls`` [rule text],
 ``hosts`` [{name, cpu (per cent), mem_mb, pci [{vendor, device, class, address, ...}]}], ``images`` [{name, path,
-size_mb, mode}], ``clusters`` [name], ``quotas`` {group name: quota template}.
+size_mb, mode}], ``marketplaces`` [{name, mad, apps [{name, source, size_mb, md5, version, format, description,
+state, type, template (text)}]}], ``clusters`` [name], ``quotas`` {group name: quota template}.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any, Final
 
 from . import quotas
 from .access import ALL, GROUP, INDIVIDUAL, TYPES, parse_rule
-from .api.images import create as create_image
 from .api.users import add_rule, allocate_group, allocate_user
-from .cloud import Cloud, password_hash
+from .cloud import Cloud, now, password_hash
 from .config import ConfigError
 from .errors import OneError
-from .model import Acl, Cluster, Datastore, Group, Host, SecurityGroup, User, Zone
+from .imagecreate import create as create_image
+from .imagelife import copy_problem, finish
+from .model import Acl, Cluster, Datastore, Group, Host, MarketApp, Marketplace, SecurityGroup, User, Zone
 from .template import Template, TemplateError, Vector, parse
 
 _DEFAULT_GROUP_TEXT: Final = (
@@ -111,8 +113,25 @@ def _image(cloud: Cloud, given: dict[str, Any]) -> None:
     template.put("SIZE", str(given.get("size_mb", 1024)))
     image = create_image(cloud, 0, 0, template, 1)
     mode = str(given.get("mode", "600"))
+    finish(image, copy_problem(image))
     image.perms = [int(digit) >> shift & 1 for digit in mode[-3:] for shift in (2, 1, 0)]
     cloud.touch(image)
+
+
+def _market(cloud: Cloud, given: dict[str, Any]) -> None:
+    everyone = [1, 1, 0, 1, 0, 0, 1, 0, 0]
+    market = Marketplace(cloud.new_id("MARKETPLACE"), str(given["name"]), perms=list(everyone))
+    market.mad = str(given.get("mad", "one"))
+    market.template.put("MARKET_MAD", market.mad)
+    cloud.insert(market)
+    for entry in given.get("apps", []):
+        app = MarketApp(cloud.new_id("MARKETPLACEAPP"), str(entry["name"]), perms=list(everyone), market_id=market.id)
+        app.template = parse(str(entry.get("template", "")))
+        app.source, app.size = str(entry["source"]), int(entry.get("size_mb", 1024))
+        for key in ("md5", "version", "format", "description"):
+            setattr(app, key, str(entry.get(key, getattr(app, key))))
+        app.state, app.type, app.regtime = int(entry.get("state", 1)), int(entry.get("type", 1)), now()
+        cloud.insert(app)
 
 
 def apply(cloud: Cloud) -> None:
@@ -144,6 +163,8 @@ def apply(cloud: Cloud) -> None:
                 quotas.update(cloud.pool(Group)[groups[name]], parse(text))
             for given in seed.get("images", []):
                 _image(cloud, given)
+            for given in seed.get("marketplaces", []):
+                _market(cloud, given)
     except KeyError as error:
         raise ConfigError(f"seed: the key {error} is missing") from error
     except (OneError, TemplateError) as error:

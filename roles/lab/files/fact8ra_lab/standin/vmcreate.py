@@ -17,6 +17,18 @@ from . import addresses, quotas
 from .access import USE, Caller, Request
 from .cloud import Cloud, now
 from .errors import ALLOCATE, OneError
+from .imagecreate import FILES, TYPES
+from .imagelife import (
+    LOCKED,
+    LOCKED_USED,
+    LOCKED_USED_PERS,
+    READY,
+    STATE_NAMES,
+    USED,
+    USED_PERS,
+    VM_CLONING,
+    go,
+)
 from .model import VM, Datastore, Image, SecurityGroup, User, VNet
 from .template import Template, Vector
 
@@ -43,6 +55,14 @@ _CORE: Final = (
     "MEMORY_RESIZE_MODE",
 )  # fmt: skip
 _VARIABLE: Final = re.compile(r"\$(?:(\w+)\[([^\]]*)\]|(\w+))")
+
+
+#: State of an image that a VM takes, by its state before and whether it is persistent.
+_TAKEN: Final = {
+    READY: (USED, USED_PERS), USED: (USED, USED), USED_PERS: (USED_PERS, USED_PERS),
+    LOCKED: (LOCKED_USED, LOCKED_USED_PERS), LOCKED_USED: (LOCKED_USED, LOCKED_USED),
+    LOCKED_USED_PERS: (LOCKED_USED_PERS, LOCKED_USED_PERS),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -270,6 +290,17 @@ def _check_sizes(template: Template) -> None:
         raise _refuse("VCPU attribute must be a positive integer value.")
 
 
+def _check_image(image: Image) -> None:
+    """Raises OneError where a new VM cannot take the image. Source: ImageManager::acquire_image."""
+    if TYPES[image.type] in (*FILES, "BACKUP"):
+        raise _refuse(f"Image {image.id} ({image.name}) of type {TYPES[image.type]} cannot be used as DISK.")
+    shared = image.template.text("PERSISTENT_TYPE").upper() == "SHAREABLE"
+    if image.state in (USED_PERS, LOCKED_USED_PERS) and not shared:
+        raise _refuse(f"Cannot acquire image {image.id}, it is persistent and already in use")
+    if image.state not in _TAKEN:
+        raise _refuse(f"Cannot acquire image {image.id}, it is in state: {STATE_NAMES[image.state]}")
+
+
 def create(cloud: Cloud, caller: Caller, template: Template, origin: Origin, hold: bool, requests: list[Request]) -> VM:
     """A VM in PENDING (or HOLD). Raises OneError, and then nothing was leased or used."""
     images = [_find_image(cloud, caller, disk) for disk in template.vectors("DISK")]
@@ -292,12 +323,18 @@ def create(cloud: Cloud, caller: Caller, template: Template, origin: Origin, hol
         if net and net.parent == -1:
             leases.setdefault(str(net.id), {"LEASES": 0.0})["LEASES"] += 1
     quotas.check(cloud, caller.uid, caller.gid, "NETWORK", leases, caller)
+    uses: quotas.Usage = {}
     for image in images:
-        if image and image.state not in (1, 2):
-            raise _refuse(f"Cannot get image with ID: {image.id}, its state is not READY.")
+        if image:
+            _check_image(image)
+            uses.setdefault(str(image.id), {"RVMS": 0.0})["RVMS"] += 1
+    quotas.check(cloud, caller.uid, caller.gid, "IMAGE", uses, caller)
 
     vm = VM(cloud.new_id("VM"), origin.name, caller.uid, caller.gid, stime=now())
-    if hold:
+    vm.held = hold
+    if any(image and image.state in (LOCKED, LOCKED_USED, LOCKED_USED_PERS) for image in images):
+        vm.go(VM_CLONING, 0)
+    elif hold:
         vm.go(2, 0)
     vm.user_template = Template({key: values for key, values in template.items() if key not in _CORE})
     core = vm.template
@@ -325,7 +362,7 @@ def create(cloud: Cloud, caller: Caller, template: Template, origin: Origin, hol
     for image in images:
         if image:
             image.vms.append(vm.id)
-            image.state, image.prev_state = 2, 2
+            go(image, _TAKEN[image.state][image.persistent])
             cloud.touch(image)
     contexts = template.vectors("CONTEXT")
     if contexts:
@@ -344,7 +381,7 @@ def free(cloud: Cloud, vm: VM) -> None:
         if vm.id in image.vms:
             image.vms = [number for number in image.vms if number != vm.id]
             if not image.vms:
-                image.state, image.prev_state = 1, 1
+                go(image, LOCKED if image.state in (LOCKED_USED, LOCKED_USED_PERS) else READY)
             cloud.touch(image)
     for group in cloud.pool(SecurityGroup).values():
         if vm.id in group.vms:

@@ -56,7 +56,7 @@ class PoolApi(Generic[R]):
     # Calls.
 
     def info(self, caller: Caller, number: int, decrypt: bool = False) -> str:
-        item = self.cloud.allowed(caller, self.kind, number, USE)
+        item = self.cloud.shown(caller, self.kind, number)
         return self.xml(item, caller)
 
     def pool_info(self, caller: Caller, flag: int = -2, start: int = -1, end: int = -1, *_: Any) -> str:
@@ -82,6 +82,9 @@ class PoolApi(Generic[R]):
 
     def updated(self, item: R) -> None:
         """Called after the template was replaced."""
+
+    def check_owner(self, caller: Caller, item: R, uid: int, gid: int) -> None:
+        """Raises OneError where the quotas of a new owner or group (-1: no new one) do not allow the object."""
 
     def chmod(self, caller: Caller, number: int, *bits: Any) -> int:
         item = self.cloud.find(self.kind, number)
@@ -109,7 +112,9 @@ class PoolApi(Generic[R]):
             requests.append(Request(USE, "GROUP", group))
         self.cloud.authorize(caller, *requests)
         if taken:
-            raise OneError(INTERNAL, f"NAME is already taken by {taken.taken_by}.")
+            text = f"user [{uid}] already owns {item.label} [{taken.id}] with NAME {item.name}"
+            raise OneError(INTERNAL, text)
+        self.check_owner(caller, item, uid if uid != item.uid else -1, gid if gid != item.gid else -1)
         if user:
             item.uid = uid
         if group:
@@ -136,31 +141,26 @@ class PoolApi(Generic[R]):
 
     def lock(self, caller: Caller, number: int, level: int, test: bool = False) -> int:
         item = self.cloud.find(self.kind, number)
-        if level not in (1, 2, 3, 4):
-            raise OneError(RPC_API, "Wrong lock level specified")
-        was, item.locked = item.locked, 0
-        try:
-            self.cloud.authorize(caller, Request(MANAGE, item.kind, item))
-        finally:
-            item.locked = was
-        if was and test and not (caller.admin or item.lock_owner == caller.uid):
-            raise OneError(ACTION, f"Error trying to lock the resource {item.label} [{number}].")
-        # Level 4 (all) locks from USE on; the others are the bits of USE, MANAGE and ADMIN.
-        item.locked = {1: 1, 2: 2, 3: 4, 4: 1}[level]
+        self.cloud.authorize(caller, Request(MANAGE, item.kind, item, lockable=False))
+        # Level 4 (all) locks from USE on, as 1 does.
+        levels = {1: 1, 2: 2, 3: 3, 4: 1}
+        if level not in levels:
+            raise OneError(ACTION, "Wrong lock level specified")
+        if item.locked and test:
+            raise OneError(ACTION, str(item.lock_time))
+        if item.locked and not caller.admin and item.lock_owner != caller.uid:
+            raise OneError(ACTION, "Error trying to lock the resource.")
+        item.locked = levels[level]
         item.lock_owner, item.lock_time = caller.uid, now()
         self.cloud.touch(item)
         return number
 
     def unlock(self, caller: Caller, number: int) -> int:
         item = self.cloud.find(self.kind, number)
-        if item.locked and not caller.admin and item.lock_owner != caller.uid:
-            raise OneError(ACTION, f"Error trying to unlock the resource {item.label} [{number}].")
-        was, item.locked = item.locked, 0
-        try:
-            self.cloud.authorize(caller, Request(MANAGE, item.kind, item))
-        except OneError:
-            item.locked = was
-            raise
+        self.cloud.authorize(caller, Request(MANAGE, item.kind, item, lockable=False))
+        if not caller.admin and item.lock_owner != caller.uid:
+            raise OneError(ACTION, "Cannot unlock: Lock is owned by another user")
+        item.locked, item.lock_owner = 0, -1
         self.cloud.touch(item)
         return number
 
