@@ -45,6 +45,14 @@ NEEDS = {
     "ETHER": ("SIZE",),
 }
 """Types to what a range of them has to have (AddressRange::from_attr)."""
+ONLY_OF = {
+    "IP": ("IP4", "IP4_6", "IP4_6_STATIC"),
+    "IP6": ("IP6_STATIC", "IP4_6_STATIC"),
+    "PREFIX_LENGTH": ("IP6_STATIC", "IP4_6_STATIC"),
+    "GLOBAL_PREFIX": ("IP6", "IP4_6"),
+    "ULA_PREFIX": ("IP6", "IP4_6"),
+}
+"""Attributes to the types of range that have them; oned drops them from others without a word."""
 
 _MAC = re.compile(r"[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}\Z")
 
@@ -115,7 +123,8 @@ def _address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        return text.lower()
+        text = text.lower()
+        return ":".join(part.zfill(2) for part in text.split(":")) if _MAC.match(text) else text
 
 
 def check_range(wanted: Range, option: str) -> None:
@@ -128,20 +137,31 @@ def check_range(wanted: Range, option: str) -> None:
     for key in NEEDS[kind]:
         if not wanted.get(key):
             raise _invalid(option, f"an address range of type {kind} needs {key.lower()}", key)
-    check_values(wanted, option)
+    check_values(wanted, kind, option)
 
 
-def check_values(wanted: Range, option: str) -> None:
-    """See that the addresses and numbers of a range are such; raises as C(check_range)."""
+def check_values(wanted: Range, kind: str, option: str) -> None:
+    """See that the addresses and numbers of a range of a type are such, and belong to it; raises as C(check_range)."""
+    for key, kinds in ONLY_OF.items():
+        if wanted.get(key) is not None and kind not in kinds:
+            raise _invalid(
+                option, f"an address range of type {kind} has no {key.lower()}, only {' and '.join(kinds)} have", key
+            )
     for key in ADDRESSES:
         text = wanted.get(key)
-        if text is not None and not _fits(key, text):
-            raise _invalid(option, f"{key.lower()} is {text!r}; {_EXPECTED[key]}", key)
+        if text is not None:
+            check_address(key, text, option)
     size, length = wanted.get("SIZE"), wanted.get("PREFIX_LENGTH")
     if size is not None and int(size) < 1:
         raise _invalid(option, f"size is {size}; it has to be 1 or more", "SIZE")
     if length is not None and not 1 <= int(length) <= 128:
         raise _invalid(option, f"prefix_length is {length}; it has to be between 1 and 128", "PREFIX_LENGTH")
+
+
+def check_address(key: str, text: str, option: str) -> None:
+    """See that an attribute of C(ADDRESSES) has an address of its kind; raises as C(check_range)."""
+    if not _fits(key, text):
+        raise _invalid(option, f"{key.lower()} is {text!r}; {_EXPECTED[key]}", key)
 
 
 _EXPECTED = {

@@ -89,14 +89,17 @@ class ManagedVnet(Managed):
         self._ranges = [canonical_range(each) for each in params["address_ranges"] or []]
         for at, each in enumerate(self._ranges):
             check_range(each, f"address_ranges[{at}]")
-        self._groups: list[int | str] | None = None
-        if params["security_groups"] is not None:
-            self._groups = sorted({self._security_group(each) for each in params["security_groups"]}, key=str)
+        self._prepare_groups()
         self._clusters: list[int] | None = None
         wanted = [params["cluster"]] if params["cluster"] is not None else params["clusters"]
         if wanted is not None:
             option = "cluster" if params["clusters"] is None else "clusters"
             self._clusters = sorted({self.objects.referred(CLUSTER, each, option) for each in wanted})
+
+    def _prepare_groups(self) -> None:
+        self._groups: list[int | str] | None = None
+        if self.params["security_groups"] is not None:
+            self._groups = sorted({self._security_group(each) for each in self.params["security_groups"]}, key=str)
 
     def _security_group(self, reference: str) -> int | str:
         if self.promise is not None:
