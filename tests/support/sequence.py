@@ -8,6 +8,7 @@ ansible-playbook runs, and C(sequence_inprocess) runs them in this process.
 A C(sequence.yml) has these keys. Values may hold templates; C(prepared) are the results of C(prepare), in order, and
 every step's result is there for later steps under the step's name.
 
+- C(admin): whether oneadmin runs the steps up to the deletion; otherwise the tenant.
 - C(kind): C(object) (state present and absent), C(info) or C(check) (reads and judges).
 - C(result): the key of the module's result with the object, or with the list of objects.
 - C(prepare): list of C({module: options}), run before; C(admin: true) beside runs it as oneadmin.
@@ -121,6 +122,11 @@ class Sequence:
         return str(self.data["kind"])
 
     @property
+    def admin(self) -> bool:
+        """Whether oneadmin owns the object from the start."""
+        return bool(self.data.get("admin", False))
+
+    @property
     def left_out(self) -> Mapping[str, str]:
         """The steps that do not apply, each with its reason."""
         found: Mapping[str, str] = self.data.get("left_out", {})
@@ -181,9 +187,9 @@ def _failure(name: str, code: str, wanted: Mapping[str, Any]) -> list[str]:
     conditions = [f"{name}.failed", f"{path}.code == {_quoted(code)}"]
     for key in ("object", "server_message"):
         if key in wanted:
-            conditions.append(f"{_quoted(wanted[key])} in {path}.{key}")
+            conditions.append(f"{_quoted(wanted[key])} in ({path}.{key} or '')")
     if "server_message" in wanted:
-        conditions.append(f"{path}.server_message in {name}.msg")
+        conditions.append(f"({path}.server_message or '?') in {name}.msg")
     if "operation" in wanted:
         conditions.append(f"{path}.operation == {_quoted(wanted['operation'])}")
     if "id" in wanted:
@@ -225,8 +231,8 @@ def _thrice(
     predicted, done, again = names
     conditions = [f"{predicted}.changed", NO_WRITE, f"({predicted}.diff.before == {{}}) == {str(first).lower()}"]
     if first:
-        conditions.append(f"{it.seen(predicted)}.id is none")
-    yield Step(predicted, f"{title} in check mode", options, tuple(conditions), check=True)
+        conditions.append(f"{it.seen(predicted)}.get('id') is none")
+    yield Step(predicted, f"{title} in check mode", options, tuple(conditions), admin=it.admin, check=True)
     yield Step(
         done,
         title,
@@ -237,6 +243,7 @@ def _thrice(
             f"{done}.diff == {predicted}.diff",
             f"{done}.diff.before != {done}.diff.after",
         ),
+        admin=it.admin,
     )
     yield Step(
         again,
@@ -248,11 +255,12 @@ def _thrice(
             f"{it.seen(again)} == {it.seen(done)}",
             f"{again}.diff.before == {again}.diff.after",
         ),
+        admin=it.admin,
     )
 
 
 def _zero(it: Sequence) -> Iterator[Step]:
-    """Id 0 means object 0: C({options, that, fails, admin}); default: the object 0 is read and nothing changes."""
+    """Id 0 means object 0: C({options, that, fails}); default: object 0 is read and nothing changes."""
     given = it.of("zero")
     fails = bool(given.get("fails", False))
     default = [
@@ -263,7 +271,7 @@ def _zero(it: Sequence) -> Iterator[Step]:
         "Id 0 means object 0",
         given.get("options", {"id": 0}),
         (NO_WRITE, *given.get("that", default)),
-        admin=bool(given.get("admin", False)),
+        admin=it.admin,
         fails=fails,
     )
 
@@ -276,6 +284,7 @@ def _lie(it: Sequence) -> Iterator[Step]:
         "A success that was none",
         {**given.get("pick", it.by_id), **given["options"]},
         ("traffic.writes != []", *_failure("lied", given.get("code", "not_applied"), given)),
+        admin=it.admin,
         fails=True,
         faults=({"lie": given["call"], "times": 1},),
     )
@@ -290,6 +299,7 @@ def _rename(it: Sequence) -> Iterator[Step]:
         "Rename by id",
         {**it.by_id, **options},
         ("renamed.changed", f"{seen}.name == {_quoted(options['name'])}", f"{seen}.id == {it.seen('created')}.id"),
+        admin=it.admin,
     )
 
 
@@ -360,7 +370,7 @@ def _any_options(it: Sequence) -> dict[str, Any]:
 
 def _delete(it: Sequence) -> Iterator[Step]:
     """Delete in check mode, delete, delete again; by oneadmin, who owns the object by now, unless that was left out."""
-    admin = "owner" not in it.left_out
+    admin = it.admin or "owner" not in it.left_out
     options = {**it.by_id, "state": "absent", **it.data.get("delete", {})}
     yield Step("deletable", "Delete in check mode", options, ("deletable.changed", NO_WRITE), admin=admin, check=True)
     conditions = ("deleted.changed", "traffic.writes != []", "deleted.diff == deletable.diff")

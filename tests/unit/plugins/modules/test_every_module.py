@@ -44,8 +44,12 @@ def test_it_has_unit_tests(module: Path) -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_it_has_an_integration_test(module: Path) -> None:
-    target = ROOT / "tests" / "integration" / "targets" / module.stem / "tasks" / "main.yml"
-    assert target.is_file() or re.search(rf"\b{module.stem}\b", _integration_tests())
+    target = ROOT / "tests" / "integration" / "targets" / module.stem
+    if module.stem in GROUP:
+        assert (target / "sequence.yml").is_file(), "see tests/support/sequence.py"
+    else:
+        own = (target / "tasks" / "main.yml").is_file()
+        assert own or re.search(rf"\b{module.stem}\b", _integration_tests())
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)

@@ -5,18 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 import sequence
 import sequence_inprocess
 import sequence_world
-import yaml
 
 from fact8ra_lab.standin.testing import StandIn
 
-GROUP = yaml.safe_load((Path(__file__).parents[4] / "meta" / "runtime.yml").read_text())["action_groups"]["opennebula"]
+OLDER = ("6.8.0", "6.10.0")
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +23,9 @@ def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[s
         yield found
 
 
+@pytest.mark.parametrize("version", OLDER)
 @pytest.mark.parametrize("module", sequence.modules())
-def test_sequence(module: str, where: dict[str, dict[str, str]], standin: StandIn) -> None:
-    sequence_inprocess.run(sequence.load(module), standin, where)
+def test_sequence(
+    module: str, version: str, where: dict[str, dict[str, str]], standin_of: Callable[[str], StandIn]
+) -> None:
+    sequence_inprocess.run(sequence.load(module), standin_of(version), where)
