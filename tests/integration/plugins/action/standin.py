@@ -31,7 +31,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             AnsibleActionFail: the stand-in refuses a call.
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args = self._task.args
+        # Plain values: xmlrpc.client takes no subclass of int, such as Ansible's of what a template made.
+        args = json.loads(json.dumps(self._task.args))
         made = self._ask(args, "GET", "calls")
         self._ask(args, "DELETE", "faults")
         if args.get("faults"):
