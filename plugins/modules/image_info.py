@@ -13,7 +13,7 @@ version_added: 1.0.0
 author:
   - The fact8ra.flower contributors (@fact8ra)
 description:
-  - Returns images with their state, type and size.
+  - Returns images with their state, type and size, where they come from, who uses them, and why one is in error.
   - It is no error when nothing fits.
 extends_documentation_fragment:
   - fact8ra.flower._attributes
@@ -45,6 +45,18 @@ EXAMPLES = r"""
     name: debian-12
   register: image
   failed_when: image.images | selectattr('state', 'in', ['READY', 'USED']) | length != 1
+
+- name: Ask why images are in error
+  fact8ra.flower.image_info:
+    endpoint: http://one.example.com:2633/RPC2
+    username: flower
+    password: "{{ one_password }}"
+    filter: mine
+  register: mine
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ mine.images | selectattr('state', 'eq', 'ERROR') | items2dict(key_name='name', value_name='error') }}"
 """
 
 RETURN = r"""
@@ -89,6 +101,12 @@ images:
     persistent:
       description: Whether a virtual machine writes into the image itself.
       type: bool
+    enabled:
+      description: Whether new virtual machines may use it, as far as its state says.
+      type: bool
+    locked:
+      description: Whether it is locked against changes. State V(LOCKED) means something else, that it is being written.
+      type: bool
     size:
       description: Size in MB.
       type: int
@@ -97,6 +115,33 @@ images:
       description: Format, or null when it is not known.
       type: str
       sample: qcow2
+    fs:
+      description: File system that it was made with, or null.
+      type: str
+    path:
+      description: Path or URL that it was made of, or null.
+      type: str
+    source:
+      description: Where its datastore keeps it, or null.
+      type: str
+    from_app:
+      description: Id of the marketplace app that it was made of, or null.
+      type: int
+    from_app_name:
+      description: Name of that app, or null.
+      type: str
+    description:
+      description: What it is for, or null.
+      type: str
+    error:
+      description: Why it is in state V(ERROR), or null. OpenNebula keeps the last reason.
+      type: str
+    regtime:
+      description: When it was made, in seconds since 1970.
+      type: int
+    modtime:
+      description: When its content was last changed, in seconds since 1970, or null.
+      type: int
     datastore_id:
       description: Id of its datastore.
       type: int
@@ -108,6 +153,17 @@ images:
       type: int
     vms:
       description: Ids of the virtual machines that use it.
+      type: list
+      elements: int
+    cloning_id:
+      description: Id of the image that it is being copied from, or null.
+      type: int
+    clones:
+      description: Ids of the images that are being copied from it.
+      type: list
+      elements: int
+    app_clones:
+      description: Ids of the marketplace apps that are being made of it.
       type: list
       elements: int
     template:

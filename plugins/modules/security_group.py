@@ -15,7 +15,9 @@ author:
 description:
   - Creates, updates, renames and deletes a security group, with its rules, owner and permissions.
   - The rules are compared as a set. When O(rules) is given, the group has exactly these afterwards.
-  - OpenNebula hands changed rules to the running virtual machines by itself, after the module has ended.
+  - OpenNebula hands changed rules to the running virtual machines by itself, one after the other. O(wait) waits for
+    that.
+  - A group that a virtual machine or a virtual network uses is not deleted, and never the default group with id 0.
 extends_documentation_fragment:
   - fact8ra.flower._attributes
   - fact8ra.flower._attributes.reconciles
@@ -28,6 +30,12 @@ options:
   description:
     description: What the group is for.
     type: str
+  clone_of:
+    description:
+      - Security group that a new group is made of, by name or id. What other options say comes over that.
+      - It means nothing for a group that exists, since OpenNebula does not keep it.
+    type: str
+    version_added: 1.1.0
   rules:
     description: All rules of the group. What no rule allows is dropped.
     type: list
@@ -44,7 +52,8 @@ options:
         choices: [inbound, outbound]
         required: true
       range:
-        description: Ports of TCP or UDP, such as V(22), V(8000:8010) or V(22,443). All ports when not given.
+        description:
+          - Ports of TCP or UDP, such as V(22), V(8000:8010) or V(22,443), 15 at most. All ports when not given.
         type: str
       ip:
         description: First address of the peers. All peers when neither this nor a network is given.
@@ -55,6 +64,7 @@ options:
       cidrs:
         description:
           - Networks of the peers, such as V(10.8.0.0/24). A rule is made for each of them.
+          - OpenNebula counts addresses up to 4294967295, so an IPv6 network has to be a V(/97) or smaller.
           - V(0.0.0.0/0) stands for all peers.
         type: list
         elements: str
@@ -65,10 +75,10 @@ options:
         description: Virtual network of the peers, by id.
         type: int
       icmp_type:
-        description: Type of ICMP.
+        description: Type of ICMP, such as V(8) for an echo request. All types when not given.
         type: int
       icmpv6_type:
-        description: Type of ICMPv6.
+        description: Type of ICMPv6, such as V(128) for an echo request. All types when not given.
         type: int
   attributes:
     description: Further attributes of the template. A null value removes an attribute.
@@ -80,6 +90,17 @@ options:
       - The module reports a change as long as there are such virtual machines.
     type: bool
     default: false
+  wait:
+    description:
+      - Whether to wait until all virtual machines have the rules. The module fails when they could not be set on some.
+    type: bool
+    default: false
+    version_added: 1.1.0
+  wait_timeout:
+    description: Most seconds to wait.
+    type: int
+    default: 120
+    version_added: 1.1.0
 seealso:
   - module: fact8ra.flower.vnet
 """
@@ -97,6 +118,36 @@ EXAMPLES = r"""
         range: "22,8443"
       - protocol: ALL
         rule_type: outbound
+
+- name: Ping from the network of the nodes alone, and wait until every virtual machine has that
+  fact8ra.flower.security_group:
+    endpoint: http://one.example.com:2633/RPC2
+    username: flower
+    password: "{{ one_password }}"
+    name: flower-nodes
+    rules:
+      - protocol: ICMP
+        rule_type: inbound
+        icmp_type: 8
+        network: flower
+      - protocol: ICMPV6
+        rule_type: inbound
+      - protocol: TCP
+        rule_type: inbound
+        range: "22,8000:8010"
+        cidrs: [10.71.0.0/16, "fd00:71::/112"]
+      - protocol: ALL
+        rule_type: outbound
+    commit: true
+    wait: true
+
+- name: A group like another one
+  fact8ra.flower.security_group:
+    endpoint: http://one.example.com:2633/RPC2
+    username: flower
+    password: "{{ one_password }}"
+    name: flower-test
+    clone_of: flower-nodes
 
 - name: Delete it
   fact8ra.flower.security_group:
@@ -158,6 +209,29 @@ security_group:
       description: Ids of the virtual machines that do not have them yet, or where that failed.
       type: list
       elements: int
+    updating_vms:
+      description: Ids of the virtual machines that are getting them just now.
+      type: list
+      elements: int
+      version_added: 1.1.0
+    error_vms:
+      description: Ids of the virtual machines where that failed.
+      type: list
+      elements: int
+      version_added: 1.1.0
+    used_by:
+      description: Who uses the group, as far as the user may see it.
+      type: dict
+      version_added: 1.1.0
+      contains:
+        virtual_networks:
+          description: Ids of the virtual networks that name it, for all their addresses or for a range.
+          type: list
+          elements: int
+        vms:
+          description: Ids of the virtual machines that use it.
+          type: list
+          elements: int
 """
 
 from collections.abc import Mapping
@@ -203,8 +277,11 @@ SPEC = CONNECTION.merge(
                 "mutually_exclusive": [("network", "network_id", "ip", "cidrs")],
                 "required_together": [("ip", "size")],
             },
+            "clone_of": {"type": "str"},
             "attributes": {"type": "dict"},
             "commit": {"type": "bool", "default": False},
+            "wait": {"type": "bool", "default": False},
+            "wait_timeout": {"type": "int", "default": 120},
         },
     ),
 )
@@ -212,7 +289,8 @@ SPEC = CONNECTION.merge(
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Bring the security group to the state that the parameters describe."""
-    managed = ManagedSecurityGroup(Client.from_params(module.params), module.params)
+    promise = module.warn if module.check_mode else None
+    managed = ManagedSecurityGroup(Client.from_params(module.params), module.params, promise)
     return managed.run("security_group", check_mode=module.check_mode)
 
 

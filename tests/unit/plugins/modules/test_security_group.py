@@ -11,15 +11,23 @@ import pytest
 from opennebula_site import Site
 from recording import RecordingClient, pool_object
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.security_group import (
-    ManagedSecurityGroup,
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import Refused, ResourceTimeout
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.security_group import ManagedSecurityGroup
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.security_group_rules import (
     canonical_rule,
+    rule_line,
 )
 from ansible_collections.fact8ra.flower.plugins.modules import security_group, vnet
 
 SSH = {"protocol": "TCP", "rule_type": "inbound", "range": "22, 8443"}
 OUT = {"protocol": "ALL", "rule_type": "outbound"}
 PING = {"protocol": "ICMP", "rule_type": "inbound", "icmp_type": 8}
+PARAMS: dict[str, Any] = {
+    **{name: option.get("default") for name, option in security_group.SPEC.argument_spec.items()},
+    "name": "nodes",
+    "username": "flower",
+    "wait_timeout": 5,
+}
 GROUP: dict[str, Any] = {"name": "nodes", "description": 'of "flower"', "rules": [SSH, OUT]}
 
 
@@ -35,11 +43,13 @@ def test_life_of_a_group(tenant: Site) -> None:
 
 def test_the_calls_of_each_run(tenant: Site) -> None:
     tenant.run(security_group, **GROUP)
-    assert tenant.calls == ["secgrouppool.info", "secgroup.allocate", "secgroup.info"]
+    assert tenant.calls == ["secgrouppool.info", "secgroup.allocate", "secgroup.info", "vnpool.info"]
     tenant.run(security_group, **{**GROUP, "rules": [OUT, OUT, {**SSH, "range": "8443,22"}]})
-    assert tenant.calls == ["secgrouppool.info"], "order, duplicates and blanks mean nothing"
+    assert tenant.calls == ["secgrouppool.info", "vnpool.info"], "order, duplicates and blanks mean nothing"
     tenant.run(security_group, **{**GROUP, "rules": [OUT]})
-    assert tenant.calls == ["secgrouppool.info", "secgroup.update", "secgroup.info"]
+    assert tenant.calls == ["secgrouppool.info", "secgroup.update", "secgroup.info", "vnpool.info"]
+    tenant.run(security_group, name="nodes", state="absent")
+    assert tenant.calls == ["secgrouppool.info", "vnpool.info", "secgroup.delete", "secgroup.info"]
 
 
 def test_rules_are_untouched_when_not_given_and_removed_when_empty(tenant: Site) -> None:
@@ -58,8 +68,10 @@ def test_the_default_group_has_id_0(admin: Site) -> None:
     result = admin.run(security_group, id=0, rules=[SSH, OUT])
     assert (result["changed"], result["security_group"]["id"]) == (True, 0)
     assert result["security_group"]["description"].startswith("The default security group")
-    failed = admin.fail(security_group, id=0, state="absent")
-    assert "The default security group (ID 0) cannot be deleted" in failed["msg"]
+    for check in (False, True):
+        failed = admin.fail(security_group, id=0, state="absent", check=check)
+        assert "The default security group (ID 0) cannot be deleted" in failed["msg"]
+        assert admin.calls == ["secgroup.info"]
 
 
 def test_peers_by_network_address_and_cidr(tenant: Site) -> None:
@@ -94,18 +106,44 @@ def test_a_group_of_another_user(admin: Site, tenant: Site) -> None:
 
 def test_a_group_in_use_is_not_deleted(tenant: Site) -> None:
     tenant.run(security_group, **GROUP)
-    tenant.run(vnet, name="net", vn_mad="bridge", bridge="b", security_groups=["nodes"])
-    failed = tenant.fail(security_group, name="nodes", state="absent")
-    assert failed["failure"]["code"] == "refused"
-    assert "could not delete security group 'nodes' (id 100, of user 'flower'): " in failed["msg"]
-    assert "The security group is used by networks" in failed["msg"]
+    number = tenant.run(vnet, name="net", vn_mad="bridge", bridge="b", security_groups=["nodes"])["vnet"]["id"]
+    for check in (False, True):
+        failed = tenant.fail(security_group, name="nodes", state="absent", check=check)
+        assert failed["failure"]["code"] == "in_use"
+        assert failed["failure"]["object"] == "security group 'nodes'"
+        assert failed["failure"]["details"]["holders"] == [f"virtual network 'net' (id {number}, of user 'flower')"]
+        assert (
+            "security group 'nodes' (id 100, of user 'flower') cannot be deleted while it is used by" in failed["msg"]
+        )
+        assert tenant.writes == []
+    used = tenant.run(security_group, name="nodes")["security_group"]["used_by"]
+    assert used == {"virtual_networks": [number], "vms": []}
 
 
 @pytest.mark.parametrize(
     ("options", "code", "text"),
     [
-        ({"rules": [{**OUT, "range": "1"}]}, "invalid_input", r"'protocol': 'ALL'.* has a range of ports"),
-        ({"rules": [{**SSH, "range": "99999"}]}, "refused", r"\[one.secgroup.allocate\] .*RANGE"),
+        (
+            {"rules": [{**OUT, "range": "1"}]},
+            "invalid_input",
+            r"'protocol': 'ALL'.* has range, which is for TCP and UDP only",
+        ),
+        ({"rules": [{**SSH, "range": "99999"}]}, "invalid_input", "'99999' in its range; ports go from 0 to 65535"),
+        ({"rules": [{**SSH, "range": "90:80"}]}, "invalid_input", "the lower one first"),
+        ({"rules": [{**SSH, "range": "ssh"}]}, "invalid_input", "'ssh' in its range; write ports like 22"),
+        ({"rules": [{**SSH, "range": ","}]}, "invalid_input", "has 0 ports in its range"),
+        ({"rules": [{**SSH, "range": "1:2," * 8}]}, "invalid_input", "has 16 ports in its range"),
+        ({"rules": [{**OUT, "icmp_type": 8}]}, "invalid_input", "has icmp_type, which is for ICMP only"),
+        ({"rules": [{**PING, "icmpv6_type": 1}]}, "invalid_input", "has icmpv6_type, which is for ICMPV6 only"),
+        ({"rules": [{**PING, "icmp_type": 256}]}, "invalid_input", "has icmp_type 256; it has to be 0 to 255"),
+        ({"rules": [{**OUT, "ip": "10.0.0", "size": 1}]}, "invalid_input", "has ip '10.0.0', which is no address"),
+        (
+            {"rules": [{**OUT, "ip": "10.0.0.1", "size": 0}]},
+            "invalid_input",
+            "has size 0; it has to be 1 to 4294967295",
+        ),
+        ({"rules": [{**OUT, "cidrs": ["fd00::/64"]}]}, "invalid_input", "a prefix of 97 or longer is right"),
+        ({"clone_of": "none"}, "not_found", "clone_of names the security group 'none'"),
         ({"rules": [{**SSH, "network": "none"}]}, "not_found", r"rules\[\]\.network names the virtual network 'none'"),
         ({"rules": [{**SSH, "cidrs": ["10.0.0.1/8"]}]}, "invalid_input", "10.0.0.1/8 has host bits set"),
         ({"attributes": {"rule": "x"}}, "invalid_input", "attributes has RULE, which is set by the option rules"),
@@ -118,7 +156,7 @@ def test_errors_name_the_object_and_quote_the_server(
     failed = tenant.fail(security_group, name="nodes", **options)
     assert failed["failure"]["code"] == code
     assert re.search(text, failed["msg"]), failed["msg"]
-    assert tenant.writes in ([], ["secgroup.allocate"])
+    assert tenant.writes == []
 
 
 @pytest.mark.parametrize(
@@ -139,19 +177,110 @@ def test_rules_that_cannot_be_are_refused_before_any_call(tenant: Site, rule: di
 def test_commit_reaches_outdated_machines() -> None:
     group = pool_object(100, "nodes", OUTDATED_VMS={"ID": "0"}, ERROR_VMS={"ID": ["7", "3"]}, UPDATED_VMS="")
     client = RecordingClient({"secgrouppool.info": {"SECURITY_GROUP": group}, "secgroup.commit": 100})
-    client.answers["secgroup.info"] = group
-    params: dict[str, Any] = {
-        **dict.fromkeys(security_group.SPEC.argument_spec),
-        "name": "nodes",
-        "username": "flower",
-        "state": "present",
-    }
-    result = ManagedSecurityGroup(client, {**params, "commit": True}).run("security_group", check_mode=False)
+    client.answers |= {"secgroup.info": group, "vnpool.info": ""}
+    result = ManagedSecurityGroup(client, {**PARAMS, "commit": True}).run("security_group", check_mode=False)
     assert (result["changed"], result["diff"]["before"]["outdated_vms"]) == (True, [0, 3, 7])
     assert client.calls[1] == ("secgroup.commit", 100, True)
     client.calls.clear()
-    result = ManagedSecurityGroup(client, {**params, "commit": False}).run("security_group", check_mode=False)
-    assert (result["changed"], client.methods) == (False, ["secgrouppool.info"])
+    result = ManagedSecurityGroup(client, PARAMS).run("security_group", check_mode=False)
+    assert (result["changed"], client.methods) == (False, ["secgrouppool.info", "vnpool.info"])
+    assert result["security_group"]["error_vms"] == [3, 7]
+    assert result["security_group"]["used_by"]["vms"] == [0, 3, 7]
+
+
+def group_of(**machines: list[str]) -> dict[str, Any]:
+    """The group nodes, with the ids of its machines in the lists of oned."""
+    lists = ("UPDATED_VMS", "OUTDATED_VMS", "UPDATING_VMS", "ERROR_VMS")
+    return pool_object(100, "nodes", **{name: {"ID": machines[name]} if name in machines else "" for name in lists})
+
+
+def scripted(*groups: dict[str, Any], networks: Any = "") -> RecordingClient:
+    """A oned where the group is as given, one after the other, the last one from then on."""
+    left = list(groups)
+    answers: dict[str, Any] = {"secgrouppool.info": lambda *_: {"SECURITY_GROUP": left[0]}, "vnpool.info": networks}
+    answers["secgroup.info"] = lambda *_: left.pop(0) if len(left) > 1 else left[0]
+    answers["secgroup.commit"] = 100
+    answers["vm.info"] = lambda number, _decrypt: pool_object(number, f"vm-{number}")
+    return RecordingClient(answers)
+
+
+def test_waiting_until_every_machine_has_the_rules() -> None:
+    old, going = group_of(OUTDATED_VMS=["1", "2"]), group_of(UPDATING_VMS=["2"], UPDATED_VMS=["1"])
+    client = scripted(old, going, group_of(UPDATED_VMS=["1", "2"]))
+    managed = ManagedSecurityGroup(client, {**PARAMS, "commit": True, "wait": True})
+    group = managed.run("security_group", check_mode=False)["security_group"]
+    assert client.calls[1] == ("secgroup.commit", 100, True)
+    assert (group["updated_vms"], group["outdated_vms"], group["updating_vms"]) == ([1, 2], [], [])
+    assert client.methods.count("vnpool.info") == 1
+    client = scripted(group_of(UPDATED_VMS=["1"]))
+    ManagedSecurityGroup(client, {**PARAMS, "wait": True}).run("security_group", check_mode=False)
+    assert client.methods == ["secgrouppool.info", "vnpool.info"]
+
+
+def test_machines_that_failed_or_stay_behind_fail_a_wait() -> None:
+    failed = group_of(ERROR_VMS=["0"], UPDATED_VMS=["1"])
+    with pytest.raises(Refused, match=r"could not be set on virtual machine 'vm-0' \(id 0, .*commit: true") as caught:
+        ManagedSecurityGroup(scripted(failed), {**PARAMS, "wait": True}).run("security_group", check_mode=False)
+    assert (caught.value.code, caught.value.details["error_vms"]) == ("vms_failed", [0])
+    behind = scripted(group_of(OUTDATED_VMS=["5"]))
+    options = {**PARAMS, "wait": True, "wait_timeout": 0}
+    with pytest.raises(ResourceTimeout, match=r"machines of security group 'nodes' \(id 100\)") as late:
+        ManagedSecurityGroup(behind, options).run("security_group", check_mode=False)
+    assert late.value.last_state == {"outdated_vms": [5], "updating_vms": []}
+    ManagedSecurityGroup(behind, {**PARAMS, "wait": True}).run("security_group", check_mode=True)
+
+
+def test_machines_and_ranges_that_use_a_group_are_named() -> None:
+    networks = {
+        "VNET": [
+            pool_object(0, "by-range", AR_POOL={"AR": [{"AR_ID": "0", "SECURITY_GROUPS": "0,100"}]}),
+            pool_object(1, "other", TEMPLATE={"SECURITY_GROUPS": "10,1000"}),
+        ]
+    }
+    client = scripted(group_of(UPDATED_VMS=[str(number) for number in range(12)]), networks=networks)
+    with pytest.raises(Refused) as caught:
+        ManagedSecurityGroup(client, {**PARAMS, "state": "absent"}).run("security_group", check_mode=False)
+    holders = caught.value.details["holders"]
+    assert holders[0] == "virtual network 'by-range' (id 0, of user 'flower')"
+    assert (holders[1], holders[12]) == (
+        "virtual machine 'vm-0' (id 0, of user 'flower')",
+        "virtual machine (id 11)",
+    )
+    assert client.methods.count("vm.info") == 10
+    assert "secgroup.delete" not in client.methods
+
+
+def test_a_group_like_another_one(tenant: Site) -> None:
+    tenant.run(security_group, **GROUP)
+    options = {"name": "copy", "clone_of": "nodes", "description": "a copy", "mode": "640"}
+    predicted = tenant.run(security_group, check=True, diff=True, **options)
+    assert tenant.writes == []
+    made = tenant.run(security_group, diff=True, **options)
+    assert tenant.writes == ["secgroup.clone", "secgroup.update", "secgroup.chmod"]
+    assert (made["changed"], made["diff"]) == (True, predicted["diff"])
+    assert len(made["security_group"]["rules"]) == 2
+    assert tenant.run(security_group, **options)["changed"] is False
+    promised = tenant.run(security_group, check=True, warns=True, name="third", clone_of="later")
+    assert promised["changed"] is True
+
+
+def test_the_diff_has_a_line_for_each_rule(tenant: Site) -> None:
+    rules = [
+        {**SSH, "cidrs": ["10.8.0.0/24"]},
+        {**PING, "network_id": 0},
+        {"protocol": "ICMPV6", "rule_type": "outbound", "icmpv6_type": 128, "ip": "fd00::1", "size": 1},
+        {"protocol": "IPSEC", "rule_type": "inbound"},
+    ]
+    tenant.run(security_group, name="nodes", rules=[OUT])
+    diff = tenant.run(security_group, diff=True, name="nodes", rules=rules)["diff"]
+    assert diff["before"]["rules"] == ["outbound ALL"]
+    assert sorted(diff["after"]["rules"]) == [
+        "inbound ICMP type 8 from virtual network 0",
+        "inbound IPSEC",
+        "inbound TCP 22,8443 from 10.8.0.0 (256 addresses)",
+        "outbound ICMPV6 type 128 to fd00::1 (1 addresses)",
+    ]
+    assert rule_line({"PROTOCOL": "TCP", "RULE_TYPE": "inbound", "NOTE": "x"}) == "inbound TCP NOTE=x"
 
 
 def test_rules_are_compared_in_one_form() -> None:
