@@ -29,69 +29,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sequence_model import SHORTEST_REASON, STEPS, BadSequence, Description, Step
 
 TARGETS = Path(__file__).parents[1] / "integration" / "targets"
-OBJECT_STEPS = (
-    "missing",
-    "create",
-    "update",
-    "zero",
-    "lie",
-    "rename",
-    "owner",
-    "unauthorised",
-    "silent",
-    "wrong_ca",
-    "delete",
-    "quota",
-)
-INFO_STEPS = ("missing", "read", "zero", "absent", "unauthorised", "silent", "wrong_ca")
-CHECK_STEPS = ("missing", "read", "unauthorised", "silent", "wrong_ca")
-STEPS = {"object": OBJECT_STEPS, "info": INFO_STEPS, "check": CHECK_STEPS}
-SHORTEST_REASON = 20
 NO_WRITE = "traffic.writes == []"
 
 
-class BadSequence(Exception):
-    """A C(sequence.yml) that lacks something; the text says what."""
-
-
 @dataclass(frozen=True)
-class Step:
-    """One run of a module and what has to be true afterwards.
-
-    Attributes:
-        name: also the name of its result.
-        title: what the step shows.
-        options: of the module, beside the connection.
-        without: options of the connection that are not given.
-        that: conditions in Jinja on the results of this and of earlier steps, and on C(traffic) (C(calls) and
-            C(writes) of this step).
-        admin: whether oneadmin runs it; otherwise the tenant.
-        check: whether it runs in check mode.
-        fails: whether the module has to fail.
-        faults: faults of the stand-in while it runs.
-        calls: XML-RPC methods with parameters that oneadmin calls before.
-    """
-
-    name: str
-    title: str
-    options: Mapping[str, Any]
-    that: tuple[str, ...]
-    without: tuple[str, ...] = ()
-    admin: bool = False
-    check: bool = False
-    fails: bool = False
-    faults: tuple[Mapping[str, Any], ...] = ()
-    calls: tuple[tuple[Any, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class Sequence:
+class Sequence(Description):
     """What a C(sequence.yml) says of a module, and the steps that follow from it."""
 
-    module: str
-    data: Mapping[str, Any]
     steps: tuple[Step, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -115,52 +62,6 @@ class Sequence:
         if unknown:
             raise BadSequence(f"{self.module}: `that` names {sorted(unknown)}, which are no steps of it")
         object.__setattr__(self, "steps", tuple(_with(step, extra.get(step.name, [])) for step in steps))
-
-    @property
-    def kind(self) -> str:
-        """C(object), C(info) or C(check)."""
-        return str(self.data["kind"])
-
-    @property
-    def admin(self) -> bool:
-        """Whether oneadmin owns the object from the start."""
-        return bool(self.data.get("admin", False))
-
-    @property
-    def left_out(self) -> Mapping[str, str]:
-        """The steps that do not apply, each with its reason."""
-        found: Mapping[str, str] = self.data.get("left_out", {})
-        return found
-
-    @property
-    def prepare(self) -> list[tuple[str, dict[str, Any], bool]]:
-        """Module, options and whether oneadmin runs it, for what is made before."""
-        made = []
-        for entry in self.data.get("prepare", []):
-            ((module, options),) = ((key, value) for key, value in entry.items() if key != "admin")
-            made.append((module, options, bool(entry.get("admin", False))))
-        return made
-
-    def of(self, step: str) -> Any:
-        """The data of a step.
-
-        Raises:
-            BadSequence: there is none.
-        """
-        if step not in self.data:
-            raise BadSequence(f"{self.module}: give {step}, or say under left_out why it does not apply")
-        return self.data[step]
-
-    def seen(self, step: str) -> str:
-        """The object in the result of a step, in Jinja."""
-        return f"{step}.{self.data['result']}"
-
-    @property
-    def by_id(self) -> dict[str, Any]:
-        """The options that pick the created object by its id."""
-        default = {"id": f"{{{{ {self.seen('created')}.id }}}}"}
-        found: dict[str, Any] = self.data.get("by_id", default)
-        return found
 
 
 def load(module: str) -> Sequence:
@@ -218,11 +119,12 @@ def _create(it: Sequence) -> Iterator[Step]:
 
 def _update(it: Sequence) -> Iterator[Step]:
     """Update in check mode, update, update again."""
-    options = {**it.of("pick"), **it.of("create"), **it.of("update")}
+    creates = "create" not in it.left_out
+    options = {**it.of("pick"), **(it.of("create") if creates else {}), **it.of("update")}
     names = ("updatable", "updated", "unchanged")
     for step in _thrice(it, names, "Update", options, first=False):
-        extra = [f"{it.seen('updated')}.id == {it.seen('created')}.id"] if step.name == "updated" else []
-        yield _with(step, extra)
+        same = creates and step.name == "updated"
+        yield _with(step, [f"{it.seen('updated')}.id == {it.seen('created')}.id"] if same else [])
 
 
 def _thrice(
@@ -363,9 +265,9 @@ def _wrong_ca(it: Sequence) -> Iterator[Step]:
 
 def _any_options(it: Sequence) -> dict[str, Any]:
     """Options with which the module would get as far as the server."""
-    if it.kind == "object":
-        return {**it.by_id, "state": "absent"} if it.data.get("removable", True) else {**it.of("pick")}
-    return dict(it.data.get("options", {}))
+    if it.kind != "object":
+        return dict(it.data.get("options", {}))
+    return {**it.by_id, **(it.of("update") if "delete" in it.left_out else {"state": "absent"})}
 
 
 def _delete(it: Sequence) -> Iterator[Step]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from module_runner import ModuleFailed
 from opennebula_site import Site
-from sequence import Sequence, Step
+from sequence import Sequence
+from sequence_model import Step
 from sequence_world import Variables, holds, module_named, prepared, rendered
 
 from fact8ra_lab.standin.testing import StandIn

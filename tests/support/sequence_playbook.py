@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sequence import Sequence, Step
+from sequence import Sequence
+from sequence_model import Step
 from sequence_world import Variables
 
 from fact8ra_lab.standin.testing import StandIn
