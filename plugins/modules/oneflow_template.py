@@ -37,10 +37,26 @@ options:
   ready_status_gate:
     description: Whether a VM counts as running only when it has reported C(READY=YES) to OneGate.
     type: bool
+  automatic_deletion:
+    description: Whether a service is deleted when its last VM is gone.
+    type: bool
+    version_added: 1.1.0
   shutdown_action:
     description: How VMs are shut down when the service is removed or scaled down.
     type: str
     choices: [terminate, terminate-hard]
+  labels:
+    description: Labels for Sunstone. Given as a whole, an empty list removes them.
+    type: list
+    elements: str
+    version_added: 1.1.0
+  attributes:
+    description:
+      - Further keys of the body, which OneFlow keeps as they are. Only those given are compared; an empty value removes
+        one.
+      - A key that has an option of its own is an error.
+    type: dict
+    version_added: 1.1.0
   networks:
     description:
       - Networks that a service is given when it is instantiated, by the name that the roles use as C($NAME).
@@ -66,7 +82,7 @@ options:
         type: str
         required: true
       type:
-        description: Kind of the role, VMs or virtual routers. A new role is one of VMs.
+        description: Kind of the role, VMs or virtual routers, which OpenNebula 6 has not. A new role is one of VMs.
         type: str
         choices: [vm, vr]
       cardinality:
@@ -106,13 +122,81 @@ options:
         description: As O(user_inputs), for this role.
         type: dict
       elasticity_policies:
-        description: Rules for scaling by monitored values, as OneFlow takes them.
+        description:
+          - Rules for scaling by monitored values. They need O(roles[].min_vms) and O(roles[].max_vms).
+          - Given as a whole.
         type: list
         elements: dict
+        suboptions:
+          type:
+            description: &policy_type
+              - V(CHANGE) adds O(roles[].elasticity_policies[].adjust) VMs, V(CARDINALITY) sets the number of VMs to it,
+                V(PERCENTAGE_CHANGE) adds so many per cent.
+            type: str
+            choices: [CHANGE, CARDINALITY, PERCENTAGE_CHANGE]
+            required: true
+          adjust:
+            description: Number of VMs or per cent, negative to remove some.
+            type: int
+            required: true
+          min_adjust_step:
+            description: Least number of VMs that V(PERCENTAGE_CHANGE) adds or removes.
+            type: int
+          expression:
+            description: Condition on attributes of the VMs, such as C(CPU > 80), averaged over the role.
+            type: str
+            required: true
+          period_number:
+            description: Number of periods for which the condition has to hold.
+            type: int
+          period:
+            description: Seconds of a period.
+            type: int
+          cooldown:
+            description: Seconds that the service rests after this rule scaled it; otherwise those of the role.
+            type: int
       scheduled_policies:
-        description: Rules for scaling by time, as OneFlow takes them.
+        description:
+          - Rules for scaling by time. They need O(roles[].min_vms) and O(roles[].max_vms). Given as a whole.
         type: list
         elements: dict
+        suboptions:
+          type:
+            description: *policy_type
+            type: str
+            choices: [CHANGE, CARDINALITY, PERCENTAGE_CHANGE]
+            required: true
+          adjust:
+            description: Number of VMs or per cent, negative to remove some.
+            type: int
+            required: true
+          min_adjust_step:
+            description: Least number of VMs that V(PERCENTAGE_CHANGE) adds or removes.
+            type: int
+          recurrence:
+            description: Time as a cron expression, such as C(0 8 * * mon-fri). Either this or the next option.
+            type: str
+          start_time:
+            description: Moment, such as C(2027-01-31 08:00:00), or seconds since 1970.
+            type: str
+      attributes:
+        description: As O(attributes), for this role.
+        type: dict
+        version_added: 1.1.0
+  clone_of:
+    description:
+      - Service template that a new one is a copy of, by name or id. What is given besides is changed in the copy.
+      - It has no meaning for a template that is there.
+    type: str
+    version_added: 1.1.0
+  clone_vm_templates:
+    description:
+      - What is copied with O(clone_of). V(templates) are the VM templates of its roles, V(all) are these and their
+        images.
+    type: str
+    choices: [none, templates, all]
+    default: none
+    version_added: 1.1.0
   delete_vm_templates:
     description:
       - What is removed together with the service template. V(templates) are the VM templates of its roles, V(all) are
@@ -157,6 +241,31 @@ EXAMPLES = r"""
         template_contents:
           NIC:
             - NETWORK_ID: $Private
+
+- name: A copy that scales by itself
+  fact8ra.flower.oneflow_template:
+    endpoint: https://one.example.com:2633/RPC2
+    flow_endpoint: https://one.example.com:2474
+    username: flower
+    password: "{{ vault_one_password }}"
+    name: flower-elastic
+    clone_of: flower
+    labels: [research]
+    roles:
+      - name: superlink
+      - name: supernode
+        min_vms: 2
+        max_vms: 8
+        elasticity_policies:
+          - type: CHANGE
+            adjust: 1
+            expression: CPU > 80
+            period_number: 3
+            period: 60
+        scheduled_policies:
+          - type: CARDINALITY
+            adjust: 2
+            recurrence: 0 20 * * *
 
 - name: No such template
   fact8ra.flower.oneflow_template:
@@ -217,6 +326,12 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._argspec import (
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import run_module
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.template import Manager
 
+POLICY: dict[str, Any] = {
+    "type": {"type": "str", "required": True, "choices": ["CHANGE", "CARDINALITY", "PERCENTAGE_CHANGE"]},
+    "adjust": {"type": "int", "required": True},
+    "min_adjust_step": {"type": "int"},
+}
+
 SPEC = CONNECTION.merge(
     IDENTITY,
     STATE,
@@ -226,7 +341,10 @@ SPEC = CONNECTION.merge(
             "description": {"type": "str"},
             "deployment": {"type": "str", "choices": ["none", "straight"]},
             "ready_status_gate": {"type": "bool"},
+            "automatic_deletion": {"type": "bool"},
             "shutdown_action": {"type": "str", "choices": ["terminate", "terminate-hard"]},
+            "labels": {"type": "list", "elements": "str"},
+            "attributes": {"type": "dict"},
             "networks": {"type": "dict"},
             "user_inputs": {"type": "dict"},
             "roles": {
@@ -247,10 +365,29 @@ SPEC = CONNECTION.merge(
                     "shutdown_action": {"type": "str", "choices": ["terminate", "terminate-hard"]},
                     "on_hold": {"type": "bool"},
                     "user_inputs": {"type": "dict"},
-                    "elasticity_policies": {"type": "list", "elements": "dict"},
-                    "scheduled_policies": {"type": "list", "elements": "dict"},
+                    "elasticity_policies": {
+                        "type": "list",
+                        "elements": "dict",
+                        "options": {
+                            **POLICY,
+                            "expression": {"type": "str", "required": True},
+                            "period_number": {"type": "int"},
+                            "period": {"type": "int"},
+                            "cooldown": {"type": "int"},
+                        },
+                    },
+                    "scheduled_policies": {
+                        "type": "list",
+                        "elements": "dict",
+                        "mutually_exclusive": [("recurrence", "start_time")],
+                        "required_one_of": [("recurrence", "start_time")],
+                        "options": {**POLICY, "recurrence": {"type": "str"}, "start_time": {"type": "str"}},
+                    },
+                    "attributes": {"type": "dict"},
                 },
             },
+            "clone_of": {"type": "str"},
+            "clone_vm_templates": {"type": "str", "choices": ["none", "templates", "all"], "default": "none"},
             "delete_vm_templates": {"type": "str", "choices": ["none", "templates", "all"], "default": "none"},
         },
     ),

@@ -11,6 +11,7 @@ actions of service templates answer 204 to failures, unknown actions 200.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -136,8 +137,10 @@ class OneFlow:
             return [] if found is None else [found]
         return [one for one in self.all(kind) if params.get("name") in (None, one.name)]
 
-    def referred(self, kind: Kind, name: str, option: str) -> Document:
+    def referred(self, kind: Kind, name: str, option: str, id_option: str | None = None) -> Document:
         """Return the document that a name in an option means; the user's own one comes before those of others.
+
+        C(id_option) is the option that takes an id, C(OPTION_id) where it is not given.
 
         Raises:
             NotFound: there is none; the message lists the names that there are.
@@ -147,7 +150,7 @@ class OneFlow:
         named = [one for one in every if one.name == name]
         fitting = [one for one in named if one.uname == self.target.username] or named
         if len(fitting) > 1:
-            raise self._ambiguous(kind, name, fitting, f"Give the id as {option}_id.")
+            raise self._ambiguous(kind, name, fitting, f"Give the id as {id_option or f'{option}_id'}.")
         if fitting:
             return fitting[0]
         names = sorted({one.name for one in every})
@@ -186,6 +189,13 @@ class OneFlow:
         answer = self._call("PUT", f"{TEMPLATE.path}/{int(number)}", body, what=f"update service template {number}")
         return self._document(answer, TEMPLATE)
 
+    def clone_template(self, number: int, name: str, vm_templates: str = "none") -> Document:
+        """Copy a service template; ``vm_templates`` is what is copied with it: "none", "templates" or "all"."""
+        # Without recursive the VM templates would be copied too.
+        body = {"action": {"perform": "clone", "params": {"name": name, "recursive": vm_templates}}}
+        what = f"clone service template {number} as {name!r}"
+        return self._document(self._call("POST", f"{TEMPLATE.path}/{int(number)}/action", body, what=what), TEMPLATE)
+
     def delete_template(self, number: int, vm_templates: str = "none") -> None:
         """Delete a service template; ``vm_templates``: "none", "templates" or "all" (with their images)."""
         self._call(
@@ -221,12 +231,26 @@ class OneFlow:
         elif "group" in changes:
             self.act(kind, found.id, "chgrp", {"group_id": group})
 
-    def scale(self, number: int, role: str, cardinality: int) -> None:
-        """Ask for a new cardinality of a role of a service that is RUNNING."""
+    def scale(self, number: int, role: str, cardinality: int, *, force: bool = False) -> None:
+        """Ask for a new cardinality of a role of a service that is RUNNING; ``force``: beyond min_vms and max_vms."""
         # Without force the server builds broken JSON and answers 500.
-        body = {"role_name": role, "cardinality": int(cardinality), "force": False}
+        body = {"role_name": role, "cardinality": int(cardinality), "force": force}
         what = f"scale role {role!r} of service {number} to {cardinality}"
         self._call("POST", f"{SERVICE.path}/{int(number)}/scale", body, what=what)
+
+    def add_role(self, number: int, role: Mapping[str, Any]) -> None:
+        """Add a role to a service that is RUNNING."""
+        # As text, since 6.x takes no object here.
+        params = {"role": json.dumps(role)}
+        self._change_roles(number, "add_role", params, f"add role {role.get('name')!r} to service {number}")
+
+    def remove_role(self, number: int, role: str) -> None:
+        """Remove a role, with its VMs, from a service that is RUNNING; without the last one the service is deleted."""
+        self._change_roles(number, "remove_role", {"role": role}, f"remove role {role!r} from service {number}")
+
+    def _change_roles(self, number: int, perform: str, params: Mapping[str, Any], what: str) -> None:
+        body = {"action": {"perform": perform, "params": params}}
+        self._call("POST", f"{SERVICE.path}/{int(number)}/role_action", body, what=what)
 
     def delete_service(self, number: int) -> None:
         """Start the removal of a service. Never send it twice: the second drops the document and leaves the VMs."""

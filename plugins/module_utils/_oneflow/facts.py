@@ -24,7 +24,8 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states imp
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.values import networks_of
 from ansible_collections.fact8ra.flower.plugins.module_utils._vms import Vm, vms_of
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict, as_int
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import is_id
 
 LOG_LINES = 5
 
@@ -37,7 +38,7 @@ def state_of(body: Mapping[str, Any]) -> ServiceState | None:
 def failed_roles(body: Mapping[str, Any]) -> list[str]:
     """Return the names of the roles that failed."""
     roles = [role for role in as_list(body.get("roles")) if isinstance(role, Mapping)]
-    return [str(role.get("name")) for role in roles if role.get("state") in FAILED_ROLE]
+    return [str(role.get("name")) for role in roles if as_int(role.get("state")) in FAILED_ROLE]
 
 
 def failed_on_the_way_up(body: Mapping[str, Any]) -> bool:
@@ -56,7 +57,7 @@ def node_ids(body: Mapping[str, Any]) -> list[int]:
     """Return the ids of a service's VMs; a role has no ``nodes`` before its deployment starts."""
     roles = [role for role in as_list(body.get("roles")) if isinstance(role, Mapping)]
     nodes = [node for role in roles for node in as_list(role.get("nodes")) if isinstance(node, Mapping)]
-    return [int(node["deploy_id"]) for node in nodes if str(node.get("deploy_id", "")).isdigit()]
+    return [int(node["deploy_id"]) for node in nodes if is_id(node.get("deploy_id"))]
 
 
 def service_vms(client: Client, ids: list[int]) -> dict[int, Vm]:
@@ -84,18 +85,23 @@ def _role_facts(role: Mapping[str, Any], vms: Mapping[int, Vm]) -> dict[str, Any
     return {
         "name": role.get("name"),
         "state": role_state_name(role.get("state", 0)),
-        "cardinality": int(role.get("cardinality") or 0),
-        "vms": [_vm_facts(number, vms.get(number), role) for number in node_ids({"roles": [role]})],
+        "cardinality": as_int(role.get("cardinality")) or 0,
+        "vms": role_vms(role, vms),
     }
+
+
+def role_vms(role: Mapping[str, Any], vms: Mapping[int, Vm]) -> list[dict[str, Any]]:
+    """Return the VMs of a role as the modules return them, in OneFlow's order, which is that of their making."""
+    return [_vm_facts(number, vms.get(number), role) for number in node_ids({"roles": [role]})]
 
 
 def _vm_facts(number: int, vm: Vm | None, role: Mapping[str, Any]) -> dict[str, Any]:
     if vm is None:
         # What OneFlow remembers of it; it may be out of date.
         names = [
-            node["vm_info"]["VM"].get("NAME")
+            as_dict(node.get("vm_info"), "VM").get("NAME")
             for node in as_list(role.get("nodes"))
-            if str(node.get("deploy_id")) == str(number) and isinstance((node.get("vm_info") or {}).get("VM"), Mapping)
+            if isinstance(node, Mapping) and str(node.get("deploy_id")) == str(number)
         ]
         return {"id": number, "name": names[0] if names else None, "state": None, "lcm_state": None, "addresses": []}
     return {

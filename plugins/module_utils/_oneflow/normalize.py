@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._compare import scalar
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import mode_of
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import is_id, mode_of
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import render
 
 TYPE_SERVICE = 100
@@ -28,15 +29,16 @@ _BODY_NAMES = {"custom_attrs": "user_inputs", "custom_attrs_values": "user_input
 _ROLE_NAMES = {"vm_template": "template_id", "vm_template_contents": "template_contents", **_BODY_NAMES}
 
 _NAME = re.compile(r"[\w.-]+")
+# Between quotes only a quote is escaped, and a backslash before anything else is one (template_parser.l of oned).
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<comment>\#[^\n]*)
       | (?P<vector>[\w.-]+)\s*=\s*\[
-      | (?P<key>[\w.-]+)[^\S\n]*=[^\S\n]*(?P<value>"(?:\\.|[^"\\])*"|[^\n]*)
+      | (?P<key>[\w.-]+)[^\S\n]*=[^\S\n]*(?P<value>"(?:\\"|[^"])*"|[^\n]*)
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_PAIR = re.compile(r"""[\s,]*(?P<key>[\w.-]+)\s*=\s*(?P<value>"(?:\\.|[^"\\])*"|[^,\]\n]*)""", re.DOTALL)
+_PAIR = re.compile(r"""[\s,]*(?P<key>[\w.-]+)\s*=\s*(?P<value>"(?:\\"|[^"])*"|[^,\]\n]*)""", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ def common_state(found: Document, params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": found.id,
         "name": found.name,
-        "owner": str(found.uid) if str(params.get("owner")).isdigit() else found.uname,
-        "group": str(found.gid) if str(params.get("group")).isdigit() else found.gname,
+        "owner": str(found.uid) if is_id(params.get("owner")) else found.uname,
+        "group": str(found.gid) if is_id(params.get("group")) else found.gname,
         "mode": found.mode,
     }
 
@@ -142,17 +144,45 @@ def canonical_role(role: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def legacy_body(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a 7.x body in the form that 6.x takes (it refuses the new one)."""
-    back = {new: old for old, new in _BODY_NAMES.items()}
-    result = {back.get(key, key): value for key, value in body.items()}
-    role_back = {new: old for old, new in _ROLE_NAMES.items()}
-    result["roles"] = []
-    for role in as_list(body.get("roles")):
-        old = {role_back.get(key, key): value for key, value in role.items() if key != "type"}
-        if "vm_template_contents" in old:
-            old["vm_template_contents"] = render(contents(old["vm_template_contents"]))
-        result["roles"].append(old)
+    """Return a 7.x body in the form that 6.x takes (it refuses the new one).
+
+    :raises InvalidInput: if a value in the contents of a role cannot be written in that form.
+    """
+    result = _renamed(body, _BODY_NAMES)
+    result["roles"] = [legacy_role(role) for role in as_list(body.get("roles"))]
     return result
+
+
+def legacy_role(role: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a 7.x role in the form that 6.x takes; it has roles of VMs only and no ``type``."""
+    result = _renamed({key: value for key, value in role.items() if key != "type"}, _ROLE_NAMES)
+    if "vm_template_contents" in result:
+        result["vm_template_contents"] = _legacy_contents(result["vm_template_contents"])
+    return result
+
+
+def _legacy_contents(value: Any) -> str:
+    text = render(contents(value))
+    if text.startswith("<"):
+        raise InvalidInput(
+            "template_contents has a value that ends with a backslash, which OneFlow before 7.0 cannot write, since it "
+            "appends lines to the text.",
+            details={"option": "roles"},
+        )
+    return text
+
+
+def legacy_merge(merge_template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is merged into a template in the words of OpenNebula 6."""
+    result = _renamed(merge_template, _BODY_NAMES)
+    if "roles" in result:
+        result["roles"] = [_renamed(role, _BODY_NAMES) for role in result["roles"]]
+    return result
+
+
+def _renamed(part: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    back = {new: old for old, new in names.items()}
+    return {back.get(key, key): value for key, value in part.items()}
 
 
 def contents(value: Any) -> dict[str, Any]:
@@ -200,10 +230,18 @@ def parse_contents(text: str) -> dict[str, Any]:
         position = match.end()
         if match["vector"]:
             vector, position = _vector(text, position)
-            result.setdefault(match["vector"].upper(), []).append(vector)
+            _add(result, match["vector"].upper(), [vector])
         elif match["key"]:
-            result[match["key"].upper()] = _unquote(match["value"])
+            _add(result, match["key"].upper(), _unquote(match["value"]))
     return result
+
+
+def _add(result: dict[str, Any], name: str, value: Any) -> None:
+    """Add a value to those of its name: repeated names are a list, and so is even one vector."""
+    if name in result:
+        values = [each if isinstance(each, list) else [each] for each in (result[name], value)]
+        value = [item for each in values for item in each]
+    result[name] = value
 
 
 def _vector(text: str, position: int) -> tuple[dict[str, str], int]:

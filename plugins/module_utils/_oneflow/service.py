@@ -23,6 +23,11 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts impo
     service_vms,
     state_of,
 )
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.limits import (
+    check_body,
+    check_cardinality,
+    check_vm_templates,
+)
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document, as_list, common_state
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states import (
     COMING_UP,
@@ -33,12 +38,6 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states imp
     ServiceState,
     service_state_name,
 )
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.template import (
-    check_body,
-    check_cardinality,
-    check_vm_templates,
-    speaks_legacy,
-)
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.values import (
     drift,
     given_roles,
@@ -46,6 +45,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.values imp
     network_values,
     role_values,
 )
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.versions import Version
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.watch import MEND_VMS, RETRY_OR_REMOVE, Watch
 from ansible_collections.fact8ra.flower.plugins.module_utils._vms import Vm
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
@@ -83,6 +83,7 @@ class Manager:
         self.objects = objects
         self.warn = warn
         self.watch = Watch(flow, objects.client, params["wait_timeout"], clock=clock, sleep=sleep)
+        self.version = Version(objects.client)
         self.waits = bool(params["wait"])
         self.found: Document | None = None
         self.check_mode = False
@@ -346,11 +347,8 @@ class Manager:
             )
 
     def _create(self, template: Document | None, merge_template: Mapping[str, Any]) -> int:
-        sent = dict(merge_template)
-        if speaks_legacy(self.objects.client):
-            sent = _legacy_merge(sent)
         try:
-            made = self.flow.instantiate(cast(Document, template).id, sent)
+            made = self.flow.instantiate(cast(Document, template).id, self.version.merge(merge_template))
         except Refused as error:
             raise self._not_instantiated(error) from None
         self.found = made
@@ -426,15 +424,3 @@ class Manager:
             for role in result["roles"]:
                 role["cardinality"] = state["roles"][role["name"]]["cardinality"]
         return result
-
-
-def _legacy_merge(merge_template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a merge template in the words of OpenNebula 6."""
-
-    def renamed(part: Mapping[str, Any]) -> dict[str, Any]:
-        return {("custom_attrs_values" if key == "user_inputs_values" else key): item for key, item in part.items()}
-
-    result = renamed(merge_template)
-    if "roles" in result:
-        result["roles"] = [renamed(role) for role in result["roles"]]
-    return result

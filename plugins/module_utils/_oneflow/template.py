@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Service templates: what the user gave, checked and made comparable with what OneFlow has.
+"""What the module oneflow_template does: make, copy, change, rename and remove service templates.
 
 OneFlow checks little: parents and VM templates that do not exist, unknown keys and an empty role list are accepted
 with 201, and the service hangs later. So these are checked here, before the first write.
@@ -10,233 +10,32 @@ with 201, and the service hangs later. So these are checked here, before the fir
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._compare import differing, matches
+from ansible_collections.fact8ra.flower.plugins.module_utils._compare import differing
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import Resource, ensure
-from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotFound
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.bodies import (
+    desired_body,
+    merged_body,
+    state_of,
+    wanted_state,
+)
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import TEMPLATE, OneFlow
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.limits import check_body, check_vm_templates
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import (
     Document,
-    as_list,
-    common_state,
-    comparable,
-    contents,
     identity,
-    legacy_body,
 )
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.versions import Version
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
     VM_TEMPLATE,
     Objects,
     common_desired,
+    is_id,
 )
-
-BODY_KEYS = ("description", "deployment", "ready_status_gate", "shutdown_action", "networks", "user_inputs")
-ROLE_KEYS = (
-    "type",
-    "cardinality",
-    "min_vms",
-    "max_vms",
-    "parents",
-    "cooldown",
-    "shutdown_action",
-    "on_hold",
-    "user_inputs",
-    "elasticity_policies",
-    "scheduled_policies",
-)
-_ROLE_NAME = re.compile(r"\w+", re.ASCII)
-_ROLE_DEFAULTS = {"type": "vm", "cardinality": 1}
-_NETWORK_DEFAULT = "M|network| | |id:"
-
-
-def desired_body(params: Mapping[str, Any], template_id: Callable[[str], int | str]) -> dict[str, Any]:
-    """Return the parts of the body that the user gave, in the 7.x form with the types that OneFlow wants.
-
-    Args:
-        params: the module's options.
-        template_id: makes the id of the name of a VM template; raises NotFound or Ambiguous. In check mode it may
-            give back the name of one that is still to be made.
-
-    Raises:
-        InvalidInput: a role name that OneFlow refuses or that comes twice, or a template without a reference.
-    """
-    body: dict[str, Any] = {key: params[key] for key in BODY_KEYS if params.get(key) is not None}
-    if "networks" in body:
-        body["networks"] = {str(name): str(value or _NETWORK_DEFAULT) for name, value in body["networks"].items()}
-    if "user_inputs" in body:
-        body["user_inputs"] = _texts(body["user_inputs"])
-    if params.get("roles") is not None:
-        body["roles"] = [_desired_role(role, template_id) for role in params["roles"]]
-        _check_names([role["name"] for role in body["roles"]])
-    return body
-
-
-def _desired_role(option: Mapping[str, Any], template_id: Callable[[str], int | str]) -> dict[str, Any]:
-    role: dict[str, Any] = {"name": option["name"]}
-    if option.get("template_id") is not None:
-        role["template_id"] = int(option["template_id"])
-    elif option.get("template") is not None:
-        role["template_id"] = template_id(option["template"])
-    role.update({key: option[key] for key in ROLE_KEYS if option.get(key) is not None})
-    if option.get("template_contents") is not None:
-        role["template_contents"] = contents(option["template_contents"])
-    if "user_inputs" in role:
-        role["user_inputs"] = _texts(role["user_inputs"])
-    return role
-
-
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {str(name): str(value) for name, value in values.items()}
-
-
-def _check_names(names: Sequence[str]) -> None:
-    for name in names:
-        if not _ROLE_NAME.fullmatch(name):
-            raise InvalidInput(
-                f"roles: the name {name!r} is refused by OneFlow; use letters, digits and underscores only (no dash).",
-                details={"option": "roles", "role": name},
-            )
-        if names.count(name) > 1:
-            raise InvalidInput(
-                f"roles: the name {name!r} comes {names.count(name)} times; each role needs a name of its own.",
-                details={"option": "roles", "role": name},
-            )
-
-
-def merged_body(current: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the whole body to send: the current one with what the user gave.
-
-    Keys that the user did not give, and keys of kept roles that were not given, stay. Roles that are not in the list
-    go, unless no list was given.
-    """
-    body = {**current, **{key: value for key, value in desired.items() if key != "roles"}}
-    if "roles" in desired:
-        have = {role.get("name"): role for role in as_list(current.get("roles"))}
-        body["roles"] = [{**have.get(role["name"], _ROLE_DEFAULTS), **role} for role in desired["roles"]]
-    return body
-
-
-def check_body(body: Mapping[str, Any], where: str) -> None:
-    """Check what OneFlow accepts and then hangs on, or refuses without saying where.
-
-    Args:
-        body: a whole body in the 7.x form.
-        where: the template in messages.
-
-    Raises:
-        InvalidInput: names the role and what would be right.
-    """
-    roles = {str(role.get("name")): role for role in as_list(body.get("roles"))}
-    if not roles:
-        raise InvalidInput(
-            f"{where} has no roles; OneFlow would accept that and its services would be empty. Give at least one role.",
-            details={"option": "roles"},
-        )
-    for name, role in roles.items():
-        unknown = sorted(set(map(str, as_list(role.get("parents")))) - roles.keys())
-        if unknown:
-            raise InvalidInput(
-                f"{where}: role {name!r} has the parent {', '.join(map(repr, unknown))}, which is no role of it "
-                f"(there are {', '.join(map(repr, roles))}). OneFlow would accept that and the service would stay in "
-                "DEPLOYING_NETS for ever.",
-                details={"option": "roles", "role": name, "unknown_parents": unknown},
-            )
-        if role.get("template_id") in (None, ""):
-            raise InvalidInput(
-                f"{where}: role {name!r} names no VM template; give template or template_id.",
-                details={"option": "roles", "role": name},
-            )
-        check_cardinality(role, int(role.get("cardinality") or 0), where)
-    _check_cycle(roles, where)
-
-
-def check_cardinality(role: Mapping[str, Any], wanted: int, where: str) -> None:
-    """Raise InvalidInput where a cardinality is outside of ``min_vms`` and ``max_vms`` of its role."""
-    least, most = role.get("min_vms"), role.get("max_vms")
-    low = int(least) if least not in (None, "") else 0
-    high = int(most) if most not in (None, "") else None
-    if wanted < low or (high is not None and wanted > high):
-        raise InvalidInput(
-            f"{where}: role {role.get('name')!r} cannot have cardinality {wanted}; its template allows "
-            f"{low} to {high if high is not None else 'any number'} (min_vms, max_vms).",
-            details={"role": role.get("name"), "cardinality": wanted, "min_vms": low, "max_vms": high},
-        )
-
-
-def _check_cycle(roles: Mapping[str, Mapping[str, Any]], where: str) -> None:
-    waiting = {name: set(map(str, as_list(role.get("parents")))) for name, role in roles.items()}
-    while ready := [name for name, parents in waiting.items() if not parents & waiting.keys()]:
-        for name in ready:
-            del waiting[name]
-    if waiting:
-        raise InvalidInput(
-            f"{where}: the roles {', '.join(map(repr, waiting))} are parents of each other in a circle; "
-            "none of them could ever start.",
-            details={"option": "roles", "circle": sorted(waiting)},
-        )
-
-
-def state_of(found: Document, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a service template as ``ensure`` compares it; roles by their names, since their order means nothing."""
-    return {
-        **common_state(found, params),
-        **{key: comparable(found.body.get(key)) for key in BODY_KEYS},
-        "roles": {str(role.get("name")): _role_state(role) for role in as_list(found.body.get("roles"))},
-    }
-
-
-def _role_state(role: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "template_id": comparable(role.get("template_id")),
-        "template_contents": _role_value("template_contents", role.get("template_contents")),
-        **{key: _role_value(key, role.get(key)) for key in ROLE_KEYS},
-    }
-
-
-def _role_value(key: str, value: Any) -> Any:
-    if key == "template_contents":
-        return contents(value)
-    # The order of parents means nothing.
-    return sorted(comparable(as_list(value))) if key == "parents" else comparable(value)
-
-
-def wanted_state(desired: Mapping[str, Any], current: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the user gave in the form of :func:`state_of`; what is to go has the value None.
-
-    Objects that the user gave (``networks``, ``template_contents``, ...) are meant as a whole: a key that is not in
-    them any more goes. Empty and missing mean the same, since OneFlow adds empty values of its own.
-    """
-    have = current or {}
-    wanted = {key: _whole(comparable(value), have.get(key)) for key, value in desired.items() if key in BODY_KEYS}
-    if "roles" in desired:
-        roles = have.get("roles") or {}
-        wanted["roles"] = dict.fromkeys(roles)
-        for role in desired["roles"]:
-            before = roles.get(role["name"]) or {}
-            wanted["roles"][role["name"]] = {
-                key: _whole(_role_value(key, value), before.get(key)) for key, value in role.items() if key != "name"
-            }
-    return wanted
-
-
-def _whole(value: Any, have: Any) -> Any:
-    if value in ("", [], {}):
-        return None
-    if isinstance(value, Mapping):
-        # None means absent to the comparison.
-        return {**dict.fromkeys(have if isinstance(have, Mapping) else ()), **value}
-    if isinstance(value, list) and isinstance(have, list) and _covers(have, value):
-        return have
-    return value
-
-
-def _covers(have: list[Any], wanted: list[Any]) -> bool:
-    """Tell whether a list of policies differs only by what the server added to its elements."""
-    return len(have) == len(wanted) and all(matches(one, other) for one, other in zip(have, wanted, strict=True))
 
 
 def facts(found: Document) -> dict[str, Any]:
@@ -259,6 +58,7 @@ class Manager:
         self.flow = flow
         self.objects = objects
         self.warn = warn
+        self.version = Version(objects.client)
         self.found: Document | None = None
 
     @classmethod
@@ -284,7 +84,9 @@ class Manager:
         given = desired_body(params, lambda name: self._vm_template(name, check_mode))
         if "name" in common:
             given["name"] = common["name"]
-        body = merged_body(self.found.body if self.found else {}, given)
+        source = self._source() if self.found is None else None
+        base = self.found.body if self.found else _without_time(source.body) if source else {}
+        body = merged_body(base, given)
         wanted = {**common, **wanted_state(given, self._current())}
         if self.found is None or differing(self._current() or {}, wanted_state(given, self._current())):
             check_body(body, self.label)
@@ -294,8 +96,8 @@ class Manager:
                 self.label,
                 self._current(),
                 wanted,
-                create=lambda: self._create(body),
-                update=lambda _current, changes: self._update(body, changes),
+                create=lambda: self._create(body) if source is None else self._clone(source, common, given),
+                update=lambda _current, changes: self._update(given, changes),
                 read=self._read,
             ),
             check_mode=check_mode,
@@ -321,14 +123,38 @@ class Manager:
         return self._current()
 
     def _create(self, body: Mapping[str, Any]) -> int:
-        return self.flow.create_template(self._for_server(body)).id
+        return self.flow.create_template(self.version.body(body)).id
 
-    def _update(self, body: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    def _source(self) -> Document | None:
+        """Return the service template that a new one is a copy of."""
+        reference = self.params.get("clone_of")
+        if reference is None:
+            return None
+        if not is_id(reference):
+            return self.flow.referred(TEMPLATE, reference, "clone_of", "clone_of")
+        found = self.flow.get(TEMPLATE, int(reference))
+        if found is None:
+            raise NotFound(
+                f"{self.flow.endpoint}: there is no service template with id {reference} (clone_of).",
+                details={"option": "clone_of", "id": int(reference)},
+            )
+        return found
+
+    def _clone(self, source: Document, common: Mapping[str, Any], given: Mapping[str, Any]) -> int:
+        made = self.flow.clone_template(source.id, common["name"], self.params["clone_vm_templates"])
+        # The body still has the name of the source, which new services would get.
+        body = merged_body(made.body, given)
+        if body != made.body:
+            self.flow.replace_template(made.id, self.version.body(body))
+        return made.id
+
+    def _update(self, given: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
         found = cast(Document, self.found)
+        body = merged_body(found.body, given)
         # A rename does not reach the name in the body, which is the default for new services.
         if changes.keys() - {"owner", "group", "mode"}:
             # With the registration_time that was read; OneFlow refuses another one.
-            self.flow.replace_template(found.id, self._for_server(body))
+            self.flow.replace_template(found.id, self.version.body(body))
         self.flow.apply_common(TEMPLATE, found, changes, self.objects)
 
     def _delete(self, current: Mapping[str, Any]) -> None:
@@ -336,9 +162,6 @@ class Manager:
             self.flow.delete_template(current["id"], self.params["delete_vm_templates"])
         except NotFound:
             return  # went away meanwhile
-
-    def _for_server(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        return legacy_body(body) if speaks_legacy(self.objects.client) else dict(body)
 
     def _check_vm_templates(self, body: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         """Raise NotFound for a given role whose VM template is not there, which OneFlow does not check."""
@@ -354,27 +177,6 @@ class Manager:
         return result
 
 
-def check_vm_templates(body: Mapping[str, Any], objects: Objects, where: str) -> None:
-    """Check that the user sees the VM template of each role; OneFlow does not, its services hang or fail later.
-
-    Raises:
-        NotFound: names the role, the template and those that there are.
-    """
-    known = {int(raw["ID"]): raw["NAME"] for raw in objects.pool(VM_TEMPLATE)}
-    for role in as_list(body.get("roles")):
-        number = int(role["template_id"]) if str(role["template_id"]).isdigit() else None
-        # a name stands for a template that check mode takes for granted
-        if number is not None and number not in known:
-            listed = ", ".join(f"{name} (id {one})" for one, name in known.items())
-            raise NotFound(
-                f"{where}: role {role.get('name')!r} uses VM template {number}, but there is none that user "
-                f"{objects.client.target.username!r} may use. There are: {listed or 'none'}.",
-                details={"role": role.get("name"), "template_id": number},
-            )
-
-
-def speaks_legacy(client: Client) -> bool:
-    """Tell whether the server is older than 7.0 and takes the old form of bodies only."""
-    version = str(client.call("system.version", what="read the version of OpenNebula"))
-    major = version.partition(".")[0]
-    return major.isdigit() and int(major) < 7
+def _without_time(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body without the time of its making, which OneFlow sets and nobody else may."""
+    return {key: value for key, value in body.items() if key != "registration_time"}

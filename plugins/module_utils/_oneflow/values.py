@@ -16,8 +16,8 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._compare import scalar
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.limits import check_cardinality
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import as_list
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.template import check_cardinality
 
 
 def input_values(declared: Mapping[str, Any], given: Mapping[str, Any], where: str) -> dict[str, str]:

@@ -44,7 +44,8 @@ ACTION_GRACE = 10.0
 RETRY_OR_REMOVE = "recover: true tries again, state: absent removes it"
 MEND_VMS = "bring them back, or remove them"
 
-_LEAVING = frozenset({"SHUTDOWN", "EPILOG", "CANCEL", "CLEANUP_DELETE"})
+LEAVING = frozenset({"SHUTDOWN", "EPILOG", "CANCEL", "CLEANUP_DELETE"})
+"""What a VM does on its way to DONE."""
 _NETS_CAUSES = (
     "look for a role whose parent is no role of the service, and for VM templates that do not exist or that the owner "
     "may not use; OneFlow reports neither. Remove the service with state: absent and correct its template"
@@ -127,7 +128,7 @@ class Watch:
                 look,
                 lambda seen: state_of(seen.body) in (ServiceState.RUNNING, wanted),
                 what=f"{self.label(found)} to become {wanted.name}",
-                timeout=self._left(),
+                timeout=self.left(),
                 state=lambda seen: service_state_name(seen.body.get("state")),
                 check=self._check_coming_up,
                 clock=self.clock,
@@ -201,7 +202,7 @@ class Watch:
                 look,
                 lambda seen: seen is None,
                 what=f"{self.label(found)} to be gone",
-                timeout=self._left(),
+                timeout=self.left(),
                 state=lambda seen: "gone" if seen is None else service_state_name(seen.body.get("state")),
                 check=check,
                 clock=self.clock,
@@ -220,9 +221,9 @@ class Watch:
         try:
             return wait_for(
                 look,
-                lambda vms: not any(vm.lcm_state_name in _LEAVING for vm in vms),
+                lambda vms: not any(vm.lcm_state_name in LEAVING for vm in vms),
                 what=f"the VMs of service {service_id} to leave",
-                timeout=self._left(),
+                timeout=self.left(),
                 state=lambda vms: [vm.describe() for vm in vms],
                 clock=self.clock,
                 sleep=self.sleep,
@@ -280,5 +281,6 @@ class Watch:
         log, until = self._acted
         return bool(seen.body.get("log") == log and self.clock() < until)
 
-    def _left(self) -> float:
+    def left(self) -> float:
+        """Return the seconds that remain of the timeout."""
         return max(self._deadline - self.clock(), 0.0)

@@ -114,10 +114,9 @@ def test_wrong_credentials(standin: Any) -> None:
 
 
 def test_the_servers_refusal_is_quoted(site: Site) -> None:
-    policy = {"type": "CHANGE", "adjust": 1}
-    failed = site.fail(
-        oneflow_template, **{**TEMPLATE, "roles": [{"name": "a", "template": "vm", "elasticity_policies": [policy]}]}
-    )
+    policy = {"type": "CHANGE", "adjust": 1, "expression": ""}
+    role = {"name": "a", "template": "vm", "min_vms": 1, "max_vms": 2, "elasticity_policies": [policy]}
+    failed = site.fail(oneflow_template, **{**TEMPLATE, "roles": [role]})
     assert failed["failure"]["code"] == "invalid_input"
     assert failed["failure"]["server_message"]
     assert failed["failure"]["server_message"] in failed["msg"]
@@ -130,7 +129,7 @@ def test_the_servers_refusal_is_quoted(site: Site) -> None:
         ({"name": "x", "deployment": "sideways"}, "value of deployment must be one of: none, straight"),
         ({"name": "x", "mode": 640}, "three octal digits"),
         ({}, "one of the following is required: id, name"),
-        ({"name": "x", "flow_endpoint": None}, "flow_endpoint is None"),
+        ({"name": "x", "flow_endpoint": None}, "flow_endpoint is missing"),
         ({"name": ""}, "name is empty"),
     ],
 )
