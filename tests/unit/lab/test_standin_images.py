@@ -235,7 +235,7 @@ def test_update_merges_or_replaces_and_keeps_the_source_from_tenants(standin: St
     assert "<A><![CDATA[1]]></A><B><![CDATA[2]]></B>" in standin.one("one.image.info", number)
     standin.one("one.image.update", number, 'C="3"', 0, user=standin.tenant)
     assert "<TEMPLATE><C><![CDATA[3]]></C></TEMPLATE>" in standin.one("one.image.info", number)
-    text = "Cannot update template. Tried to change restricted attribute: SOURCE"
+    text = "Cannot update template. User Template includes a restricted attribute SOURCE"
     assert refused(standin, "one.image.update", number, 'SOURCE="/x"', 1, user=standin.tenant) == text
 
 

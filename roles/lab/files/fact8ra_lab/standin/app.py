@@ -18,6 +18,7 @@ from .gate import Gate
 from .imagelife import ImageLife
 from .netlife import NetLife
 from .rpc import Rpc
+from .seclife import SecurityGroupLife
 from .server import ApiServer
 from .store import Store
 from .vmlife import VmLife
@@ -43,7 +44,8 @@ class Site:
         self.life = VmLife(self.cloud, driver, self.clock, self.faults)
         self.nets = NetLife(self.cloud, self.clock, self.faults)
         self.images = ImageLife(self.cloud, self.clock, self.faults, self.life.schedule)
-        self.rpc = Rpc(self.cloud, self.life, self.nets, self.images, self.faults)
+        self.groups = SecurityGroupLife(self.cloud, self.clock, self.faults)
+        self.rpc = Rpc(self.cloud, self.life, self.nets, self.images, self.groups, self.faults)
         self.lcm = Lcm(self.cloud, self.rpc, self.clock)
         self.flow = FlowRest(self.cloud, self.rpc, self.lcm, self.clock)
         self.gate = Gate(self.cloud, self.rpc, self.lcm, self.faults)
@@ -68,6 +70,7 @@ class Site:
         self.life.reconcile()
         self.nets.reconcile()
         self.images.reconcile()
+        self.groups.reconcile()
         self.lcm.reconcile()
         for server in self._servers.values():
             server.start()

@@ -26,6 +26,8 @@ class Timers:
     network: float = 0.01
     #: How long an image stays LOCKED while it is copied, and in DELETE.
     image: float = 0.01
+    #: How long it takes to bring new rules of a security group to one VM.
+    secgroup: float = 0.01
     #: How long a VM stays in RUNNING after poweroff, and in POWEROFF after resume, before it changes.
     action: float = 0.01
     #: How long a VM stays in SHUTDOWN.
@@ -61,6 +63,9 @@ class Config:
     seed: dict[str, Any] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
     tls: Tls | None = None
+    #: Whether tenants may not create networks with VNET_RESTRICTED_ATTR, VN_MAD among them, as with the oned.conf that
+    #: comes with OpenNebula. A federation's tenants need a site where they may.
+    restrict_networks: bool = False
     #: Which OpenNebula it is like, one of ``personality.VERSIONS``.
     version: str = LATEST.version
     log: str = ""  # empty: state_dir/standin.log

@@ -11,6 +11,7 @@ answers a client that it is done, and does nothing;
 ``{"boot_failure": "supernode", "text": ".."}`` VMs of a role or name;
 ``{"no_ready": "superlink"}`` VMs of a role never report READY; ``{"no_shutdown": "supernode"}`` they never stop;
 ``{"net_error": "name"}`` a network goes to ERROR; ``{"image_error": "name", "text": ".."}`` an image does;
+``{"secgroup_error": "name"}`` VMs do not take the new rules of a group;
 ``{"stuck": "name"}`` a network stays in LOCK_CREATE, an image LOCKED.
 """
 
@@ -23,7 +24,7 @@ from typing import Any, Final
 
 KINDS: Final = (
     "refuse", "lie", "silence", "drop", "garbage", "delay", "boot_failure", "no_ready", "no_shutdown", "net_error",
-    "image_error", "stuck",
+    "image_error", "secgroup_error", "stuck",
 )  # fmt: skip
 
 _READ: Final = re.compile(r"one\..*(info|monitoring|version|config|showback|list)|GET /.*")

@@ -114,6 +114,11 @@ class AddressRange:
         """The number of addresses."""
         return int(self.attributes["SIZE"])
 
+    @property
+    def kind(self) -> str:
+        """The type, e.g. IP4_6."""
+        return self.attributes["TYPE"].upper()
+
 
 @dataclass
 class VNet(Resource):
@@ -151,6 +156,10 @@ class VNet(Resource):
         """The number of leases."""
         return sum(len(ar.leases) for ar in self.ars)
 
+    def next_ar(self) -> int:
+        """The id of the next range."""
+        return max((ar.id for ar in self.ars), default=-1) + 1
+
 
 @dataclass
 class VNTemplate(Resource):
@@ -168,7 +177,26 @@ class SecurityGroup(Resource):
     root: ClassVar[str] = "SECURITY_GROUP"
     first_id: ClassVar[int] = 100
 
+    #: The VMs that have the rules, and those that wait for new ones, get them, or did not get them.
     vms: list[int] = field(default_factory=list)
+    outdated: list[int] = field(default_factory=list)
+    updating: list[int] = field(default_factory=list)
+    error: list[int] = field(default_factory=list)
+
+    def all_vms(self) -> set[int]:
+        """Every VM that uses the group."""
+        return {*self.vms, *self.outdated, *self.updating, *self.error}
+
+    def commit(self, recover: bool) -> None:
+        """Has the rules brought to all VMs, or with ``recover`` to those that lack them."""
+        moved = {*self.outdated, *self.updating, *self.error} | (set() if recover else set(self.vms))
+        self.outdated, self.updating, self.error = sorted(moved), [], []
+        self.vms = [number for number in self.vms if number not in moved]
+
+    def drop_vm(self, number: int) -> None:
+        """Forgets a VM that ended."""
+        for name in ("vms", "outdated", "updating", "error"):
+            setattr(self, name, [known for known in getattr(self, name) if known != number])
 
     @property
     def taken_by(self) -> str:

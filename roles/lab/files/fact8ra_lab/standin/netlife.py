@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from .api.vnets import ERROR, LOCK_CREATE, LOCK_DELETE, READY
 from .clock import Clock
 from .cloud import Cloud
 from .faults import Faults
 from .model import VNet
+from .vnstates import ERROR, LOCK_CREATE, LOCK_DELETE, READY
 
 
 class NetLife:

@@ -17,13 +17,15 @@ from .api.secgroups import SecurityGroupApi
 from .api.users import AclApi, GroupApi, UserApi
 from .api.vms import VmApi
 from .api.vmtemplates import VMTemplateApi
-from .api.vnets import VNetApi, VNTemplateApi
+from .api.vnets import VNetApi
+from .api.vntemplates import VNTemplateApi
 from .cloud import Cloud
 from .errors import AUTHENTICATION, INTERNAL, RPC_API, CallError, OneError
 from .faults import Faults
 from .imagelife import ImageLife
-from .model import VM, Image, Resource, VNet
+from .model import VM, Image, Resource, SecurityGroup, VNet
 from .netlife import NetLife
+from .seclife import SecurityGroupLife
 from .vmlife import VmLife
 
 R = TypeVar("R", bound=Resource)
@@ -33,11 +35,14 @@ _UNAUTHENTICATED: Final = OneError(AUTHENTICATION, "User couldn't be authenticat
 class Rpc:
     """All methods by name."""
 
-    def __init__(self, cloud: Cloud, life: VmLife, nets: NetLife, images: ImageLife, faults: Faults) -> None:
+    def __init__(
+        self, cloud: Cloud, life: VmLife, nets: NetLife, images: ImageLife, groups: SecurityGroupLife, faults: Faults
+    ) -> None:
         self.cloud = cloud
         self.life = life
         self.nets = nets
         self.images = images
+        self.groups = groups
         self.faults = faults
         self.methods: dict[str, Handler] = {}
         for api in (
@@ -98,5 +103,7 @@ class Rpc:
             image = self.cloud.pool(Image).get(result)
             if image:
                 self.images.watch(image)
+        elif method in ("one.secgroup.update", "one.secgroup.commit"):
+            self.groups.watch(self.cloud.find(SecurityGroup, result))
         elif method == "one.host.status":
             self.life.schedule()

@@ -55,6 +55,7 @@ class StandIn:
         state_dir: str = "",
         driver: Driver | None = None,
         version: str = LATEST.version,
+        restrict_networks: bool = False,
     ) -> None:
         # A second of cooldown passes in 10 ms, so that a role's own cooldown does not slow a test down.
         fast = Timers(**({"cooldown_scale": 0.01} | (timers or {})))
@@ -67,6 +68,7 @@ class StandIn:
             timers=fast,
             tls=Tls(*tls) if tls else None,
             version=version,
+            restrict_networks=restrict_networks,
         )
         self._driver = driver
         self.site: Site

@@ -384,6 +384,6 @@ def free(cloud: Cloud, vm: VM) -> None:
                 go(image, LOCKED if image.state in (LOCKED_USED, LOCKED_USED_PERS) else READY)
             cloud.touch(image)
     for group in cloud.pool(SecurityGroup).values():
-        if vm.id in group.vms:
-            group.vms = [number for number in group.vms if number != vm.id]
+        if vm.id in group.all_vms():
+            group.drop_vm(vm.id)
             cloud.touch(group)

@@ -69,6 +69,7 @@ class PoolApi(Generic[R]):
         if kind not in (0, 1):
             raise OneError(RPC_API, "Wrong update type")
         changes = self.cloud.parse(text, lead="Cannot update template. ")
+        self._keep_restricted(caller, item, changes, append=kind == 1)
         new = item.template.clone() if kind == 1 else Template()
         new.merge(changes)
         self.check_update(caller, item, new)
@@ -76,6 +77,21 @@ class PoolApi(Generic[R]):
         self.updated(item)
         self.cloud.touch(item)
         return number
+
+    def restricted(self) -> tuple[str, ...]:
+        """The attributes that only administrators may change."""
+        return ()
+
+    def _keep_restricted(self, caller: Caller, item: R, changes: Template, append: bool) -> None:
+        """Adds the restricted attributes that are there; OneError where one is changed. Source: check_restricted."""
+        for name in () if caller.admin else self.restricted():
+            if name not in changes:
+                if name in item.template:
+                    changes[name] = list(item.template[name])
+            elif changes.text(name) != item.template.text(name):
+                how = "User Template includes a" if append else "Tried to change"
+                text = f"{how} restricted attribute{'' if append else ':'} {name}"
+                raise OneError(INTERNAL, f"Cannot update template. {text}")
 
     def check_update(self, caller: Caller, item: R, new: Template) -> None:
         """Raises OneError where the template cannot be taken; may complete it."""

@@ -37,7 +37,6 @@ from ..imagelife import (
     go,
 )
 from ..model import Datastore, Image
-from ..template import Template
 from ..xmlout import field, header_xml, ids_xml, text_field
 from .base import Handler, PoolApi
 
@@ -234,10 +233,8 @@ class ImageApi(PoolApi[Image]):
         self.cloud.touch(image)
         return number
 
-    def check_update(self, caller: Caller, item: Image, new: Template) -> None:
-        if not caller.admin and new.get("SOURCE") != item.template.get("SOURCE"):
-            lead = "Cannot update template. "
-            raise OneError(INTERNAL, f"{lead}Tried to change restricted attribute: SOURCE")
+    def restricted(self) -> tuple[str, ...]:
+        return ("SOURCE",)
 
     def updated(self, item: Image) -> None:
         item.modtime = now()

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Security groups. Source of the checks: src/secgroup/SecurityGroup.cc."""
+"""Security groups. Source: src/secgroup/SecurityGroup.cc and SecurityGroupAPI.cc of oned, release-7.4.0.
+
+A group that networks name can be deleted; only VMs keep it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 from ..access import MANAGE, USE, Caller
 from ..errors import ACTION, INTERNAL, OneError
-from ..model import SecurityGroup, VNet
+from ..model import SecurityGroup
 from ..template import Template, Vector
 from ..xmlout import header_xml, ids_xml
 from .base import Handler, PoolApi
@@ -86,7 +89,8 @@ class SecurityGroupApi(PoolApi[SecurityGroup]):
     def pool_xml(self, item: SecurityGroup) -> str:
         return (
             f"<SECURITY_GROUP>{header_xml(self.cloud, item)}{ids_xml('UPDATED_VMS', sorted(item.vms))}"
-            "<OUTDATED_VMS></OUTDATED_VMS><UPDATING_VMS></UPDATING_VMS><ERROR_VMS></ERROR_VMS>"
+            f"{ids_xml('OUTDATED_VMS', sorted(item.outdated))}{ids_xml('UPDATING_VMS', sorted(item.updating))}"
+            f"{ids_xml('ERROR_VMS', sorted(item.error))}"
             f"{item.template.xml()}</SECURITY_GROUP>"
         )
 
@@ -112,8 +116,13 @@ class SecurityGroupApi(PoolApi[SecurityGroup]):
         except OneError as error:
             raise OneError(error.code, f"Cannot update template. {error.text}") from error
 
+    def updated(self, item: SecurityGroup) -> None:
+        item.commit(recover=False)
+
     def commit(self, caller: Caller, number: int, recover: bool = False) -> int:
-        self.cloud.allowed(caller, SecurityGroup, number, MANAGE)
+        group = self.cloud.allowed(caller, SecurityGroup, number, MANAGE)
+        group.commit(recover)
+        self.cloud.touch(group)
         return number
 
     def clone(self, caller: Caller, number: int, name: str) -> int:
@@ -127,14 +136,7 @@ class SecurityGroupApi(PoolApi[SecurityGroup]):
         item = self.cloud.allowed(caller, SecurityGroup, number, MANAGE)
         if number == 0:
             raise OneError(ACTION, "Cannot delete security group. The default security group (ID 0) cannot be deleted.")
-        if item.vms:
+        if item.all_vms():
             raise OneError(ACTION, "Cannot delete security group. The security group has VMs using it")
-        used = [net.id for net in self.cloud.pool(VNet).values() if str(number) in _listed(net)]
-        if used:
-            raise OneError(ACTION, f"Cannot delete security group. The security group is used by networks {used}")
         self.cloud.remove(item)
         return number
-
-
-def _listed(net: VNet) -> list[str]:
-    return [part.strip() for part in net.template.text("SECURITY_GROUPS").split(",")]

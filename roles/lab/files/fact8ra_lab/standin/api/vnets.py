@@ -1,107 +1,34 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Virtual networks and their templates. Source: src/rm/api/VirtualNetworkAPI.cc, src/vnm/VirtualNetwork.cc."""
+"""Virtual networks. Source: src/rm/api/VirtualNetworkAPI.cc, src/vnm/VirtualNetwork.cc of oned, release-7.4.0."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from .. import addresses, quotas
 from ..access import ADMIN, MANAGE, USE, Caller, Request
-from ..cloud import Cloud, now
-from ..errors import ACTION, INTERNAL, RPC_API, OneError
-from ..model import VM, AddressRange, Cluster, VNet, VNTemplate
-from ..template import Template, Vector
+from ..errors import ACTION, AUTHORIZATION, INTERNAL, OneError
+from ..model import VM, Cluster, VNet
+from ..template import Template
+from ..vncreate import bridge_type, create, write_own
+from ..vnstates import (
+    DONE,
+    ERROR,
+    INIT,
+    LOCK_CREATE,
+    LOCK_DELETE,
+    READY,
+    STATE_NAMES,
+    UPDATE_FAILURE,
+)
 from ..xmlout import field, header_xml, ids_xml, optional
-from .base import Handler, PoolApi
-
-INIT, READY, LOCK_CREATE, LOCK_DELETE, DONE, ERROR, UPDATE_FAILURE = range(7)
-_RESTRICTED: Final = (
-    "VN_MAD", "PHYDEV", "QINQ_TYPE", "BRIDGE", "CONF", "BRIDGE_CONF", "OVS_BRIDGE_CONF", "IP_LINK_CONF", "FILTER",
-    "FILTER_IP_SPOOFING", "FILTER_MAC_SPOOFING", "CLUSTER_IDS", "EXTERNAL",
-)  # fmt: skip
-_NEEDS_PHYDEV: Final = ("vxlan", "802.1Q", "802.1q")
+from .base import Handler
+from .vnranges import RangeCalls
+from .vnreserve import ReserveCalls
 
 
-def _truth(text: str) -> bool:
-    return text.upper() in ("YES", "TRUE", "1")
-
-
-def _bridge_type(vn_mad: str, given: str) -> str:
-    if given:
-        return given
-    return "openvswitch" if vn_mad.startswith("ovswitch") else "linux"
-
-
-def _check_driver(net: VNet) -> None:
-    vlan = net.vlan_id or net.vlan_auto
-    if net.vn_mad in _NEEDS_PHYDEV and not net.phydev:
-        raise OneError(INTERNAL, f"PHYDEV is mandatory for driver {net.vn_mad}")
-    if net.vn_mad == "dummy" and not net.bridge:
-        raise OneError(INTERNAL, f"BRIDGE is mandatory for driver {net.vn_mad}")
-    if net.vn_mad in _NEEDS_PHYDEV and not vlan:
-        raise OneError(INTERNAL, f"VLAN_ID (or AUTOMATIC_VLAN_ID) is mandatory for driver {net.vn_mad}")
-    if net.vn_mad == "ovswitch_vxlan" and not (net.outer_vlan_id or net.outer_auto):
-        raise OneError(INTERNAL, f"OUTER_VLAN_ID (or AUTOMATIC) is mandatory for driver {net.vn_mad}")
-
-
-def _write_own(net: VNet) -> None:
-    net.template.put("VN_MAD", net.vn_mad)
-    net.template.put("BRIDGE", net.bridge)
-    net.template.put("BRIDGE_TYPE", net.bridge_type)
-    net.template.put("PHYDEV", net.phydev)
-    for name, value, automatic in (
-        ("VLAN_ID", net.vlan_id, net.vlan_auto),
-        ("OUTER_VLAN_ID", net.outer_vlan_id, net.outer_auto),
-    ):
-        net.template.pop(f"AUTOMATIC_{name}", None)
-        if automatic:
-            net.template.pop(name, None)
-        else:
-            net.template.put(name, value)
-
-
-def create(cloud: Cloud, caller: Caller, template: Template, cluster: int, parent: int = -1, origin: int = -1) -> VNet:
-    """A new network of the caller. Raises OneError with oned's text."""
-    template = template.clone()
-    template.pop("TEMPLATE_ID", None)
-    name = template.text("NAME")
-    prefix = template.text("TEMPLATE_NAME")
-    template.pop("NAME", None)
-    template.pop("TEMPLATE_NAME", None)
-    if not name and not prefix:
-        raise OneError(INTERNAL, "No NAME in template for Virtual Network.")
-    number = cloud.last_ids.get("NET", -1) + 1
-    name = name or f"{prefix}-{number}"
-    cloud.check_name(VNet, name, caller.uid)
-    net = VNet(number, name, caller.uid, caller.gid, parent=parent, template_id=origin, cluster_ids=[cluster])
-    net.vn_mad = template.text("VN_MAD")
-    if not net.vn_mad:
-        raise OneError(INTERNAL, "No VN_MAD in template for Virtual Network.")
-    net.phydev, net.bridge = template.text("PHYDEV"), template.text("BRIDGE")
-    net.vlan_id, net.outer_vlan_id = template.text("VLAN_ID"), template.text("OUTER_VLAN_ID")
-    net.vlan_auto = not net.vlan_id and _truth(template.text("AUTOMATIC_VLAN_ID"))
-    net.outer_auto = not net.outer_vlan_id and _truth(template.text("AUTOMATIC_OUTER_VLAN_ID"))
-    _check_driver(net)
-    net.bridge_type = _bridge_type(net.vn_mad, template.text("BRIDGE_TYPE"))
-    if net.vlan_auto:  # the pool of automatic VLANs starts at 2
-        net.vlan_id = str(number + 2)
-    if net.outer_auto:
-        net.outer_vlan_id = str(number + 2)
-    net.bridge = net.bridge or ("onebr." + net.vlan_id if net.vlan_id else f"onebr{number}")
-    ranges = template.vectors("AR")
-    template.pop("AR", None)
-    groups = {part.strip() for part in template.text("SECURITY_GROUPS").split(",") if part.strip()} | {"0"}
-    template.put("SECURITY_GROUPS", ",".join(sorted(groups, key=int)))
-    net.template = template
-    _write_own(net)
-    for given in ranges:
-        net.ars.append(addresses.new_range(len(net.ars), given))
-    cloud.new_id("NET")
-    return cloud.insert(net)
-
-
-class VNetApi(PoolApi[VNet]):
+class VNetApi(RangeCalls, ReserveCalls):
     prefix, pool_prefix, kind = "one.vn", "one.vnpool", VNet
 
     def methods(self) -> dict[str, Handler]:
@@ -128,7 +55,8 @@ class VNetApi(PoolApi[VNet]):
             holder = (self.cloud.pool(VM) if kind == "VM" else self.cloud.pool(VNet)).get(owner)
             return holder is not None and self.cloud.permitted(caller, USE, holder)
 
-        ranges = "".join(addresses.range_xml(ar, extended, shown) for ar in net.ars)
+        like = self.cloud.personality
+        ranges = "".join(addresses.range_xml(ar, extended, shown, like) for ar in net.ars)
         return (
             f"<VNET>{header_xml(self.cloud, net)}{ids_xml('CLUSTERS', net.cluster_ids)}"
             + optional("BRIDGE", net.bridge)
@@ -136,7 +64,7 @@ class VNetApi(PoolApi[VNet]):
             + optional("STATE", net.state)
             + optional("PREV_STATE", net.prev_state)
             + ("<PARENT_NETWORK_ID/>" if net.parent == -1 else field("PARENT_NETWORK_ID", net.parent))
-            + ("<TEMPLATE_ID/>" if net.template_id == -1 else field("TEMPLATE_ID", net.template_id))
+            + (self._origin(net) if like.net_template_id else "")
             + optional("VN_MAD", net.vn_mad)
             + optional("PHYDEV", net.phydev)
             + optional("VLAN_ID", net.vlan_id)
@@ -151,6 +79,10 @@ class VNetApi(PoolApi[VNet]):
             + f"<AR_POOL>{ranges}</AR_POOL></VNET>"
         )
 
+    @staticmethod
+    def _origin(net: VNet) -> str:
+        return "<TEMPLATE_ID/>" if net.template_id == -1 else field("TEMPLATE_ID", net.template_id)
+
     def xml(self, item: VNet, caller: Caller) -> str:
         return self._render(item, True, caller)
 
@@ -164,33 +96,54 @@ class VNetApi(PoolApi[VNet]):
         number = 0 if cluster == -1 else cluster
         target = self.cloud.find(Cluster, number)
         self.cloud.authorize(caller, self.cloud.may_create(caller, "NET"), Request(ADMIN, "CLUSTER", target))
+        if self.cloud.config.restrict_networks and not caller.admin:
+            for name in self.restricted():
+                if name in template:
+                    text = f"User [{caller.uid}] : VNET Template includes a restricted attribute {name}."
+                    raise OneError(AUTHORIZATION, text)
         return create(self.cloud, caller, template, number).id
+
+    def restricted(self) -> tuple[str, ...]:
+        return self.cloud.personality.restricted_net
 
     def check_update(self, caller: Caller, item: VNet, new: Template) -> None:
         lead = "Cannot update template. "
-        if not caller.admin:
-            for name in _RESTRICTED:
-                if name in new and new[name] != item.template.get(name):
-                    raise OneError(INTERNAL, f"{lead}Tried to change restricted attribute: {name}")
-        if not new.text("VN_MAD"):
+        like = self.cloud.personality
+        if not new.text("VN_MAD") and like.net_update_needs_driver:
             raise OneError(INTERNAL, f"{lead}No VN_MAD in template for Virtual Network.")
-        for name in ("AR", "TEMPLATE_ID"):
-            new.pop(name, None)
+        new.pop("AR", None)
+        if like.net_template_id:
+            new.pop("TEMPLATE_ID", None)
+        try:
+            bridge_type(new.text("VN_MAD"), self._wanted_type(item, new), like.any_bridge_type)
+        except OneError as error:
+            raise OneError(INTERNAL, lead + error.text) from error
+
+    def _wanted_type(self, item: VNet, new: Template) -> str:
+        """The bridge type as given; the old one is forgotten where the driver becomes another."""
+        given = new.text("BRIDGE_TYPE")
+        return "" if new.text("VN_MAD") != item.vn_mad and given == item.bridge_type else given
 
     def updated(self, item: VNet) -> None:
         template = item.template
-        kind = template.text("BRIDGE_TYPE")
-        if template.text("VN_MAD") != item.vn_mad and kind == item.bridge_type:
-            kind = ""
+        like = self.cloud.personality
+        if like.any_bridge_type:
+            item.bridge_type = template.text("BRIDGE_TYPE") or item.bridge_type
+        else:
+            item.bridge_type = bridge_type(template.text("VN_MAD"), self._wanted_type(item, template))
         item.vn_mad = template.text("VN_MAD")
-        item.bridge_type = _bridge_type(item.vn_mad, kind)
         item.phydev = template.text("PHYDEV")
         if not item.vlan_auto:
             item.vlan_id = template.text("VLAN_ID")
         if not item.outer_auto:
             item.outer_vlan_id = template.text("OUTER_VLAN_ID")
         item.bridge = template.text("BRIDGE") or item.bridge
-        _write_own(item)
+        write_own(item)
+
+    def check_owner(self, caller: Caller, item: VNet, uid: int, gid: int) -> None:
+        if item.parent != -1:
+            demand = {str(item.parent): {"LEASES": float(sum(ar.size for ar in item.ars))}}
+            quotas.check(self.cloud, uid, gid, "NETWORK", demand, caller)
 
     def delete(self, caller: Caller, number: int, *_: Any) -> int:
         net = self.cloud.allowed(caller, VNet, number, MANAGE)
@@ -198,8 +151,7 @@ class VNetApi(PoolApi[VNet]):
         if net.used:
             raise OneError(ACTION, f"{lead}Can not remove a virtual network with leases in use")
         if net.state in (LOCK_CREATE, LOCK_DELETE, DONE):
-            names = {LOCK_CREATE: "LOCK_CREATE", LOCK_DELETE: "LOCK_DELETE", DONE: "DONE"}
-            raise OneError(ACTION, f"{lead}Can not remove a Virtual Network, wrong state {names[net.state]}")
+            raise OneError(ACTION, f"{lead}Can not remove a Virtual Network, wrong state {STATE_NAMES[net.state]}")
         parent = self.cloud.pool(VNet).get(net.parent)
         if parent:
             addresses.release(parent, "NET", net.id)
@@ -209,167 +161,10 @@ class VNetApi(PoolApi[VNet]):
         self.cloud.touch(net)
         return number
 
-    def _range(self, net: VNet, number: int) -> AddressRange | None:
-        return next((ar for ar in net.ars if ar.id == number), None)
-
-    def _ranges_of(self, text: str) -> list[Vector]:
-        vectors = self.cloud.parse(text).vectors("AR")
-        if not vectors:
-            raise OneError(INTERNAL, "Wrong AR definition. AR vector attribute is missing.")
-        return vectors
-
-    def add_ar(self, caller: Caller, number: int, text: str) -> int:
-        net = self.cloud.find(VNet, number)
-        right = ADMIN if net.template_id == -1 else MANAGE
-        self.cloud.authorize(caller, Request(right, "NET", net))
-        if net.parent != -1:
-            raise OneError(INTERNAL, "Cannot add address ranges to a reservation")
-        for given in self._ranges_of(text):
-            top = max((ar.id for ar in net.ars), default=-1)
-            net.ars.append(addresses.new_range(top + 1, given))
-        self.cloud.touch(net)
-        return number
-
-    def update_ar(self, caller: Caller, number: int, text: str) -> int:
-        net = self.cloud.allowed(caller, VNet, number, MANAGE)
-        for given in self._ranges_of(text):
-            if not given.get("AR_ID", "").isdigit():
-                raise OneError(INTERNAL, "AR/AR_ID attribute is missing.")
-            ar = self._range(net, int(given["AR_ID"]))
-            if ar is None:
-                raise OneError(INTERNAL, f"Address Range with ID {given['AR_ID']} was not found.")
-            addresses.update_range(ar, given)
-        self.cloud.touch(net)
-        return number
-
-    def rm_ar(self, caller: Caller, number: int, ar_id: int, force: bool = False) -> int:
-        net = self.cloud.find(VNet, number)
-        right = ADMIN if net.template_id == -1 else MANAGE
-        self.cloud.authorize(caller, Request(right, "NET", net))
-        return self._remove_range(net, ar_id, force)
-
-    def free_ar(self, caller: Caller, number: int, ar_id: int) -> int:
-        return self._remove_range(self.cloud.allowed(caller, VNet, number, MANAGE), ar_id, False)
-
-    def _remove_range(self, net: VNet, ar_id: int, force: bool) -> int:
-        ar = self._range(net, ar_id)
-        if ar is None:
-            raise OneError(INTERNAL, "Address Range does not exist")
-        if ar.leases and not force:
-            raise OneError(INTERNAL, "Address Range has leases in use")
-        parent = self.cloud.pool(VNet).get(net.parent)
-        if parent and ar.parent_ar != -1:
-            for index in range(ar.size):
-                for above in parent.ars:
-                    if above.id == ar.parent_ar:
-                        place = addresses.index_of(above, "MAC", addresses.address(ar, index)["MAC"])
-                        if place is not None:
-                            above.leases.pop(place, None)
-            self.cloud.touch(parent)
-        net.ars.remove(ar)
-        self.cloud.touch(net)
-        return net.id
-
-    def reserve(self, caller: Caller, number: int, text: str) -> int:
-        template = self.cloud.parse(text, ACTION)
-        size = template.integer("SIZE") or 0
-        if size <= 0:
-            raise OneError(ACTION, "Reservation SIZE must be a greater than 0")
-        parent = self.cloud.find(VNet, number)
-        target: VNet | None = None
-        into = template.integer("NETWORK_ID")
-        if into is not None:
-            if into == number:
-                raise OneError(ACTION, "Cannot add a reservation from the same network")
-            target = self.cloud.find(VNet, into)
-            if target.parent == -1:
-                raise OneError(ACTION, "Cannot add reservations to a non-reservation VNET")
-            if target.parent != number:
-                raise OneError(
-                    ACTION, f"New reservations for virtual network {into} have to be from network {target.parent}"
-                )
-        name = template.text("NAME")
-        if not name and target is None:
-            raise OneError(ACTION, "NAME for reservation has to be set")
-        ar_id = template.integer("AR_ID")
-        place = {key: template.text(key) for key in ("IP", "MAC") if template.text(key)}
-        if ar_id is None and place:
-            raise OneError(ACTION, "AR_ID must be specified for IP/MAC based reservations")
-        if parent.parent != -1:
-            raise OneError(ACTION, "Cannot reserve addresses from a reserved VNET")
-        requests = [Request(USE, "NET", parent)]
-        if target:
-            requests.append(Request(MANAGE, "NET", target))
-        self.cloud.authorize(caller, *requests)
-        uid, gid = (target.uid, target.gid) if target else (caller.uid, caller.gid)
-        quotas.check(self.cloud, uid, gid, "NETWORK", {str(number): {"LEASES": float(size)}}, caller)
-        above, start = self._take_block(parent, size, ar_id, place)
-        if target is None:
-            own = parent.template.clone()
-            own.put("NAME", name)
-            target = create(self.cloud, caller, own, parent.cluster_ids[0], parent=number)
-            target.cluster_ids = list(parent.cluster_ids)
-        first = addresses.address(above, start)
-        given = {key: value for key, value in above.attributes.items() if key != "IP6"} | first | {"SIZE": str(size)}
-        new = addresses.new_range(max((ar.id for ar in target.ars), default=-1) + 1, given)
-        new.parent_ar = above.id
-        target.ars.append(new)
-        for index in range(start, start + size):
-            above.leases[index] = ["NET", target.id]
-        self.cloud.touch(parent)
-        self.cloud.touch(target)
-        return target.id
-
-    def _take_block(self, net: VNet, size: int, ar_id: int | None, place: Vector) -> tuple[AddressRange, int]:
-        for ar in net.ars:
-            if ar_id is not None and ar.id != ar_id:
-                continue
-            if not place:
-                start = addresses.take_block(ar, size)
-            else:
-                key, value = next(iter(place.items()))
-                start = addresses.index_of(ar, key, value)
-                if start is not None and (
-                    start + size > ar.size or any(index in ar.leases for index in range(start, start + size))
-                ):
-                    start = None
-            if start is not None:
-                return ar, start
-        raise OneError(ACTION, "Not enough free addresses in an address range")
-
-    def _leases_of(self, text: str) -> Vector:
-        vectors = self.cloud.parse(text).vectors("LEASES")
-        if not vectors:
-            raise OneError(INTERNAL, "Empty lease description.")
-        given = {key: vectors[0][key] for key in ("IP", "MAC", "IP6") if vectors[0].get(key)}
-        if not given:
-            raise OneError(INTERNAL, "Missing MAC, IP or IP6.")
-        if len(given) > 1:
-            raise OneError(INTERNAL, "Only one attribute MAC, IP or IP6 can be set.")
-        return given
-
-    def hold(self, caller: Caller, number: int, text: str) -> int:
-        net = self.cloud.allowed(caller, VNet, number, MANAGE)
-        if addresses.lease(net, "VM", -1, self._leases_of(text)) is None:
-            raise OneError(INTERNAL, "Address is not part of the address range or in use.")
-        self.cloud.touch(net)
-        return number
-
-    def release(self, caller: Caller, number: int, text: str) -> int:
-        net = self.cloud.allowed(caller, VNet, number, MANAGE)
-        key, value = next(iter(self._leases_of(text).items()))
-        for ar in net.ars:
-            index = addresses.index_of(ar, key, value)
-            if index is not None and ar.leases.get(index) == ["VM", -1]:
-                del ar.leases[index]
-        self.cloud.touch(net)
-        return number
-
     def recover(self, caller: Caller, number: int, operation: int) -> int:
         if operation not in (0, 1, 2, 3):
             raise OneError(ACTION, "Wrong recovery operation code")
         net = self.cloud.allowed(caller, VNet, number, MANAGE)
-        names = ("INIT", "READY", "LOCK_CREATE", "LOCK_DELETE", "DONE", "ERROR", "UPDATE_FAILURE")
         allowed = {
             0: (INIT, LOCK_CREATE, LOCK_DELETE),
             1: (INIT, LOCK_CREATE, ERROR, LOCK_DELETE, UPDATE_FAILURE),
@@ -379,7 +174,7 @@ class VNetApi(PoolApi[VNet]):
         if net.state not in allowed:
             word = ("failure", "success", "delete", "retry")[operation]
             raise OneError(
-                INTERNAL, f"Could not perform 'recover {word}' on VN {number}, wrong state {names[net.state]}."
+                INTERNAL, f"Could not perform 'recover {word}' on VN {number}, wrong state {STATE_NAMES[net.state]}."
             )
         if operation == 2 or (operation == 1 and net.state == LOCK_DELETE):
             self.cloud.remove(net)
@@ -391,51 +186,3 @@ class VNetApi(PoolApi[VNet]):
             net.template.pop("ERROR", None)
         self.cloud.touch(net)
         return number
-
-
-class VNTemplateApi(PoolApi[VNTemplate]):
-    prefix, pool_prefix, kind = "one.vntemplate", "one.vntemplatepool", VNTemplate
-
-    def methods(self) -> dict[str, Handler]:
-        return super().methods() | {
-            "one.vntemplate.allocate": self.allocate,
-            "one.vntemplate.instantiate": self.instantiate,
-        }
-
-    def pool_xml(self, item: VNTemplate) -> str:
-        return (
-            f"<VNTEMPLATE>{header_xml(self.cloud, item)}{field('REGTIME', item.regtime)}"
-            f"{item.template.xml()}</VNTEMPLATE>"
-        )
-
-    def allocate(self, caller: Caller, text: str) -> int:
-        template = self.cloud.parse(text)
-        self.cloud.authorize(caller, self.cloud.may_create(caller, "VNTEMPLATE"))
-        name = template.text("NAME")
-        if not name:
-            raise OneError(INTERNAL, "No NAME in template for Virtual Network Template.")
-        self.cloud.check_name(VNTemplate, name, caller.uid)
-        template.pop("NAME", None)
-        item = VNTemplate(
-            self.cloud.new_id("VNTEMPLATE"), name, caller.uid, caller.gid, template=template, regtime=now()
-        )
-        return self.cloud.insert(item).id
-
-    def instantiate(self, caller: Caller, number: int, name: str, extra: str = "") -> int:
-        item = self.cloud.allowed(caller, VNTemplate, number, USE)
-        template = item.template.clone()
-        added = self.cloud.parse(extra)
-        if not caller.admin:
-            for key in _RESTRICTED:
-                if key in added:
-                    raise OneError(INTERNAL, f"Extra Template includes a restricted attribute {key}")
-        template.merge(added)
-        template.put("TEMPLATE_NAME", item.name)
-        if name:
-            template.put("NAME", name)
-        cluster = (template.text("CLUSTER_IDS") or "0").split(",")[0].strip()
-        template.pop("CLUSTER_IDS", None)
-        if not cluster.isdigit():
-            raise OneError(RPC_API, f"CLUSTER_IDS is {cluster!r}; it must be a list of numbers")
-        self.cloud.find(Cluster, int(cluster))
-        return create(self.cloud, caller, template, int(cluster), origin=number).id
