@@ -25,8 +25,8 @@ DATASTORE = Kind("datastore", "datastore", "datastorepool", "DATASTORE", filtere
 
 FILES = frozenset({"KERNEL", "RAMDISK", "CONTEXT"})
 """Types of images that are files: they live in a files datastore and cannot be persistent."""
-BARE = FILES | {"CDROM", "FILESYSTEM"}
-"""Types of images that have no device prefix."""
+BARE = FILES | {"FILESYSTEM"}
+"""Types of images that have no device prefix; a CDROM has none at first from 7.2 on, but may get one."""
 EMPTY = frozenset({"OS", "DATABLOCK", "FILESYSTEM"})
 """Types of images that can be made without a file."""
 ORIGINS = ("path", "url", "app", "clone_of", "size")

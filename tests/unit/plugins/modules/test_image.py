@@ -160,6 +160,13 @@ def test_a_path_that_is_not_there_fails_at_once(tenant: Site) -> None:
     assert tenant.run(image, name="bad", state="absent")["changed"] is True
 
 
+def test_a_cdrom_gets_its_prefix_where_the_server_drops_it_first(tenant: Site) -> None:
+    options = {"name": "cd", "path": "/etc/hostname", "type": "CDROM", "dev_prefix": "hd", "persistent": True}
+    made = tenant.run(image, **options)["image"]
+    assert (made["template"]["DEV_PREFIX"], made["persistent"]) == ("hd", True)
+    assert tenant.run(image, **options)["changed"] is False
+
+
 def test_a_lie_is_found_out(tenant: Site) -> None:
     tenant.run(image, **BASE)
     tenant.standin.faults.add({"lie": "one.image.persistent"})
@@ -309,7 +316,7 @@ def test_what_fits_or_is_not_kept_is_not_told(options: dict[str, Any]) -> None:
         ({"size": 0}, "size", "a number of MB, 1 at least"),
         ({"size": 1, "type": "KERNEL"}, "type", "DATABLOCK, FILESYSTEM, OS for an empty image"),
         ({"path": "/a", "type": "CONTEXT", "persistent": True}, "persistent", "type CONTEXT cannot be persistent"),
-        ({"path": "/a", "type": "CDROM", "dev_prefix": "hd"}, "dev_prefix", "type CDROM has none"),
+        ({"path": "/a", "type": "FILESYSTEM", "dev_prefix": "hd"}, "dev_prefix", "type FILESYSTEM has none"),
         ({"path": "/a", "attributes": {"source": "x"}}, "attributes", "attributes has SOURCE"),
         ({"path": "/a", "enabled": False, "wait": False}, "enabled", "can only be disabled when it has been written"),
     ],
