@@ -246,7 +246,11 @@ def _silent(it: Sequence) -> Iterator[Step]:
         "A silent server",
         {**_any_options(it), **{name: f"{{{{ places.silent.{name} }}}}" for name in ("endpoint", "flow_endpoint")}}
         | {"read_timeout": 0.3},
-        (*_failure("silent", "connection_failed", {}), "silent.failure.details.reason == 'timeout'"),
+        (
+            *_failure("silent", "connection_failed", {}),
+            "silent.failure.details.reason == 'timeout'",
+            "silent.failure.operation",
+        ),
         fails=True,
     )
 

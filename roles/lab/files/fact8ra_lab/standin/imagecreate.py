@@ -118,7 +118,7 @@ def create(cloud: Cloud, uid: int, gid: int, template: Template, datastore: int,
     else:
         path, source, form = template.text("PATH"), "", template.text("FORMAT")
     lasting = kind in ("OS", "DATABLOCK", "FILESYSTEM") and template.text("PERSISTENT").upper() == "YES"
-    size = template.integer("SIZE") or 0
+    size, fs = template.integer("SIZE") or 0, template.text("FS")
     for key in _OWN:
         template.pop(key, None)
     if kind in cloud.personality.images_with_prefix:
@@ -129,5 +129,5 @@ def create(cloud: Cloud, uid: int, gid: int, template: Template, datastore: int,
     image.format, image.state, image.prev_state = form, LOCKED, 0
     image.type, image.persistent, image.datastore_id = TYPES.index(kind), int(lasting), datastore
     image.regtime = image.modtime = now()
-    image.cloning_id = cloning
+    image.cloning_id, image.fs = cloning, fs
     return cloud.insert(image)
