@@ -17,6 +17,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotF
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.image_managed import ManagedImage
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.market import app_template
 from ansible_collections.fact8ra.flower.plugins.modules import image
+from fact8ra_lab.standin.testing import StandIn, default_seed
 
 BASE: dict[str, Any] = {"name": "base", "path": "/etc/hostname"}
 APP_TEXT = """TYPE="OS"
@@ -198,6 +199,26 @@ def test_from_an_app() -> None:
     assert (result["changed"], result["image"]["from_app"]) == (True, 30)
 
 
+@pytest.mark.parametrize("version", ["6.8.0", "6.10.0", "7.4.0"])
+def test_from_an_app_in_each_version(version: str) -> None:
+    """What an app needs is alike from 6.8 to 7.x (src/oca/ruby/opennebula/marketplaceapp_ext.rb of each release)."""
+    app = {"name": "Debian 12", "source": "http://market/debian.qcow2", "size_mb": 2252, "format": "qcow2"}
+    app |= {"template": f'APPTEMPLATE64="{base64.b64encode(APP_TEXT.encode()).decode()}"'}
+    seed = {**default_seed(), "marketplaces": [{"name": "Public", "mad": "one", "apps": [app]}]}
+    with StandIn(seed, version=version) as running:
+        site = Site(running, running.tenant)
+        options = {"name": "debian", "app": "Debian 12", "marketplace": "Public", "persistent": True}
+        predicted = site.run(image, check=True, diff=True, **options)
+        assert site.writes == []
+        done = site.run(image, diff=True, **options)
+        assert (done["changed"], done["diff"]) == (True, predicted["diff"])
+        made = done["image"]
+        assert (made["from_app"], made["from_app_name"], made["size"]) == (0, "Debian 12", 2252)
+        assert (made["template"]["DEV_PREFIX"], made["persistent"], made["state"]) == ("vd", True, "READY")
+        assert site.run(image, **options)["changed"] is False
+        assert site.calls == ["imagepool.info"]
+
+
 def test_options_win_over_what_the_app_says() -> None:
     made = an_image(TYPE="2", template={"DEV_PREFIX": "sd"}, PERSISTENT="1")
     cloud = Cloud(made, marketapp__info=an_app(0, "x"))
@@ -367,6 +388,18 @@ def test_an_image_in_use_names_its_users(options: dict[str, Any], cannot: str) -
     assert "virtual machine 'web' (id 3, of user 'flower'), virtual machine (id 4). Remove these" in error.message
     assert error.details["holders"][1] == "virtual machine (id 4)"
     assert cloud.writes == []
+
+
+def test_a_machine_that_runs_keeps_its_image(tenant: Site) -> None:
+    number = tenant.run(image, **BASE)["image"]["id"]
+    text = f'NAME="web"\nCPU="1"\nMEMORY="64"\nDISK=[IMAGE_ID="{number}"]'
+    vm = tenant.standin.one("one.vm.allocate", text, False, user=tenant.user)
+    assert tenant.run(image, **BASE)["image"]["vms"] == [vm]
+    for check in (True, False):
+        failed = tenant.fail(image, id=number, state="absent", check=check)
+        assert failed["failure"]["code"] == "in_use"
+        assert failed["failure"]["details"]["holders"] == [f"virtual machine 'web' (id {vm}, of user 'flower')"]
+        assert tenant.calls == ["image.info", "vm.info"]
 
 
 def test_copies_of_an_image_keep_it_too() -> None:

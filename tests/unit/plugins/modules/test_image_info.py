@@ -46,3 +46,18 @@ def test_a_refused_login_fails(tenant: Site) -> None:
 def test_states(number: str, word: str) -> None:
     image = facts(pool_object(1, "x", STATE=number, TYPE="2", VMS={"ID": "0"}, SIZE="10", PERSISTENT="1"))
     assert (image["state"], image["type"], image["vms"], image["persistent"]) == (word, "DATABLOCK", [0], True)
+
+
+def test_where_it_comes_from_and_who_uses_it() -> None:
+    template = {"ERROR": "no space", "FROM_APP": "0", "FROM_APP_NAME": "Debian 12", "DESCRIPTION": "d"}
+    more: dict[str, Any] = {"CLONES": {"ID": ["9", "8"]}, "APP_CLONES": {"ID": "4"}, "CLONING_ID": "0", "FS": "ext4"}
+    more |= {"LOCK": {"LOCKED": "2", "OWNER": "0"}, "PATH": "/a", "SOURCE": "/ds/1", "REGTIME": "1795492188"}
+    image = facts(pool_object(1, "x", STATE="5", TYPE="0", MODTIME="0", TEMPLATE=template, **more))
+    assert (image["from_app"], image["from_app_name"], image["error"]) == (0, "Debian 12", "no space")
+    assert (image["clones"], image["app_clones"], image["cloning_id"]) == ([8, 9], [4], 0)
+    assert (image["path"], image["source"], image["fs"], image["description"]) == ("/a", "/ds/1", "ext4", "d")
+    assert (image["regtime"], image["modtime"]) == (1795492188, None)
+    assert (image["locked"], image["enabled"]) == (True, False)
+    bare = facts(pool_object(1, "x", STATE="1", CLONING_ID="-1"))
+    assert (bare["from_app"], bare["error"], bare["cloning_id"], bare["clones"]) == (None, None, None, [])
+    assert (bare["locked"], bare["enabled"], bare["type"]) == (False, True, "UNKNOWN(None)")
