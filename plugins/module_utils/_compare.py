@@ -18,7 +18,7 @@ from typing import Any
 def scalar(value: Any) -> str:
     """Return a template value as the server keeps it: text; booleans are YES and NO, 2.0 is 2, None is empty.
 
-    A CR LF is a LF, because the answers of the server are XML, which does not know the difference.
+    A CR LF is a LF, and so is a CR, because the answers of the server are XML, which does not know the difference.
     """
     if value is None:
         return ""
@@ -26,7 +26,7 @@ def scalar(value: Any) -> str:
         return "YES" if value else "NO"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).replace("\r\n", "\n")
+    return str(value).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def canonical(value: Any) -> Any:

@@ -25,6 +25,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
     AuthenticationFailed,
     ConnectionFailed,
+    InvalidInput,
     MissingLibrary,
     NotAuthorized,
     NotFound,
@@ -32,6 +33,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
     Refused,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target, exchange
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import UNREADABLE
 
 READING = ("info", "infoextended", "version", "config", "monitoring", "accounting", "showback")
 """Last words of the methods that change nothing, so that they may be repeated after a broken connection."""
@@ -146,6 +148,7 @@ class Client:
 
         Raises:
             AuthenticationFailed, NotAuthorized, NotFound, Refused: the server said no.
+            InvalidInput: a parameter has a control character.
             ConnectionFailed: there was no usable answer.
             All with C(operation), C(object) and C(id) in their details, as far as the method has them.
         """
@@ -167,6 +170,10 @@ class Client:
             raise
 
     def _answer(self, method: str, params: tuple[Any, ...], what: str) -> Any:
+        if any(UNREADABLE.search(param) for param in params if isinstance(param, str)):
+            raise InvalidInput(
+                f"{self.endpoint}: could not {what}: there is a control character in it, which XML cannot carry."
+            )
         pyone = self._pyone
         function = self._server
         for word in method.split("."):
@@ -275,6 +282,19 @@ def as_dict(parent: Any, key: str) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
+def as_dicts(parent: Any, *path: str) -> list[dict[str, Any]]:
+    """Return what C(as_list) does, without what has no children."""
+    return [dict(item) for item in as_list(parent, *path) if isinstance(item, Mapping)]
+
+
+def as_ints(parent: Any, *path: str) -> list[int]:
+    """Return what C(as_list) does as numbers, without what is none."""
+    return [number for item in as_list(parent, *path) if (number := as_int(item)) is not None]
+
+
 def as_int(value: Any) -> int | None:
-    """Return a number that was sent as text, None for an empty or missing one."""
-    return None if value is None or value == "" else int(value)
+    """Return a number that was sent as text, None for what is none."""
+    try:
+        return int(value) if isinstance(value, (str, int)) else None
+    except ValueError:
+        return None

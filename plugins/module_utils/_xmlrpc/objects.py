@@ -13,8 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._errors import Ambiguous, InvalidInput, NotFound
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict, as_int, as_list
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
+    Ambiguous,
+    ConnectionFailed,
+    InvalidInput,
+    NotFound,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict, as_dicts, as_int
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import render
 
 Raw = dict[str, Any]
@@ -79,7 +84,9 @@ class Objects:
             answer = self.client.call(
                 f"{kind.pool}.info", *([who, -1, -1] if kind.filtered else []), what=f"list the {kind.word}s"
             )
-            self._pools[key] = sorted(as_list(answer, kind.element), key=lambda raw: int(raw["ID"]))
+            self._pools[key] = sorted(
+                filter(_is_object, as_dicts(answer, kind.element)), key=lambda raw: int(raw["ID"])
+            )
         return self._pools[key]
 
     def by_id(self, kind: Kind, number: int) -> Raw | None:
@@ -88,6 +95,11 @@ class Objects:
             answer = self.client.call(f"{kind.api}.info", number, *kind.info, what=f"read {kind.word} {number}")
         except NotFound:
             return None
+        if not _is_object(answer):
+            raise ConnectionFailed(
+                f"{self.client.endpoint} answered one.{kind.api}.info with something that is no {kind.word}.",
+                details={"endpoint": self.client.endpoint, "reason": "protocol"},
+            )
         return dict(answer)
 
     def managed(self, kind: Kind, params: Mapping[str, Any]) -> Raw | None:
@@ -111,7 +123,7 @@ class Objects:
             raise InvalidInput(f"name is empty; give the name of the {kind.word}.", details={"option": "name"})
         named = [raw for raw in self.pool(kind) if raw["NAME"] == name]
         for owner in (params.get("owner"), params["username"]):
-            owned = [raw for raw in named if owner is not None and str(owner) in (raw["UNAME"], raw["UID"])]
+            owned = [raw for raw in named if owner is not None and str(owner) in (raw.get("UNAME"), raw.get("UID"))]
             if len(owned) == 1:
                 return owned[0]
             if owned:
@@ -174,6 +186,11 @@ class Objects:
         except NotFound:
             warn(promise(f"{option} names the {kind.word} {reference!r}", self.client.endpoint))
             return str(reference)
+
+
+def _is_object(raw: Any) -> bool:
+    """Whether an answer has what every object has."""
+    return isinstance(raw, Mapping) and as_int(raw.get("ID")) is not None and isinstance(raw.get("NAME"), str)
 
 
 def is_id(reference: Any) -> bool:
@@ -250,8 +267,8 @@ def common_state(raw: Raw, params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": int(raw["ID"]),
         "name": raw["NAME"],
-        "owner": raw["UID"] if is_id(params.get("owner")) else raw["UNAME"],
-        "group": raw["GID"] if is_id(params.get("group")) else raw["GNAME"],
+        "owner": raw.get("UID") if is_id(params.get("owner")) else raw.get("UNAME"),
+        "group": raw.get("GID") if is_id(params.get("group")) else raw.get("GNAME"),
         "mode": mode_of(raw),
         "raw": raw,
     }

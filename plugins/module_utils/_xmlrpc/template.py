@@ -127,19 +127,28 @@ def normalise(template: Any) -> dict[str, Any]:
     """Return a template, the user's or the server's, in the form in which two of them can be compared.
 
     Names are in capitals and scalars are text. Vectors are lists of dicts even when there is one, so that they are
-    compared as a whole: OpenNebula replaces vectors, it does not merge them. None and empty lists are None: absent.
+    compared as a whole: OpenNebula replaces vectors, it does not merge them. A list of one text is that text, an empty
+    vector an empty text, as the server answers them. None and empty lists are None: absent.
     """
     if not isinstance(template, Mapping):
         return {}
     result: dict[str, Any] = {}
     for name, value in canonical(template).items():
         if isinstance(value, dict):
-            result[name] = [_present(value)]
+            result[name] = _vectors([value])
         elif isinstance(value, list):
-            result[name] = [_present(item) if isinstance(item, dict) else item for item in value] or None
+            result[name] = _vectors(value)
         else:
             result[name] = value
     return result
+
+
+def _vectors(values: list[Any]) -> Any:
+    """Return repeated values so that one text is as the server answers it, and an empty vector is an empty text."""
+    items = [(_present(item) or "") if isinstance(item, dict) else item for item in values]
+    if len(items) == 1 and isinstance(items[0], str):
+        return items[0]
+    return items or None
 
 
 def _present(vector: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_int, as_list
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_dicts, as_int, as_ints
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import Raw, identity
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vnet_states import state_name
 
@@ -37,12 +37,12 @@ def facts(raw: Raw, *, leases: bool) -> dict[str, Any]:
         "bridge": raw.get("BRIDGE") or None,
         "phydev": raw.get("PHYDEV") or None,
         "vlan_id": raw.get("VLAN_ID") or None,
-        "clusters": [int(number) for number in as_list(raw, "CLUSTERS", "ID")],
+        "clusters": as_ints(raw, "CLUSTERS", "ID"),
         "parent_network_id": as_int(raw.get("PARENT_NETWORK_ID")),
         "security_groups": security_groups(raw),
         "template": as_dict(raw, "TEMPLATE"),
         "used_leases": as_int(raw.get("USED_LEASES")) or 0,
-        "address_ranges": [range_facts(each, leases=leases) for each in as_list(raw, "AR_POOL", "AR")],
+        "address_ranges": [range_facts(each, leases=leases) for each in as_dicts(raw, "AR_POOL", "AR")],
     }
 
 
@@ -58,7 +58,10 @@ def range_facts(each: Mapping[str, Any], *, leases: bool) -> dict[str, Any]:
     result: dict[str, Any] = {"id": as_int(each.get("AR_ID")), "size": as_int(each.get("SIZE")), **known}
     if leases:
         result["leases"] = [
-            {name.lower(): int(value) if name in ("VM", "VNET", "VROUTER") else value for name, value in lease.items()}
-            for lease in as_list(each, "LEASES", "LEASE")
+            {
+                name.lower(): as_int(value) if name in ("VM", "VNET", "VROUTER") else value
+                for name, value in lease.items()
+            }
+            for lease in as_dicts(each, "LEASES", "LEASE")
         ]
     return result
