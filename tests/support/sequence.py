@@ -83,7 +83,7 @@ def _quoted(text: str) -> str:
 
 
 def _failure(name: str, code: str, wanted: Mapping[str, Any]) -> list[str]:
-    """The conditions on C(failure): the code, and the keys in C(wanted) (for texts: a part of them)."""
+    """The conditions on C(failure): the code, the keys in C(wanted) (a part of texts); C(text) is a part of C(msg)."""
     path = f"{name}.failure"
     conditions = [f"{name}.failed", f"{path}.code == {_quoted(code)}"]
     for key in ("object", "server_message"):
@@ -91,6 +91,8 @@ def _failure(name: str, code: str, wanted: Mapping[str, Any]) -> list[str]:
             conditions.append(f"{_quoted(wanted[key])} in ({path}.{key} or '')")
     if "server_message" in wanted:
         conditions.append(f"({path}.server_message or '?') in {name}.msg")
+    if "text" in wanted:
+        conditions.append(f"{_quoted(wanted['text'])} in {name}.msg")
     if "operation" in wanted:
         conditions.append(f"{path}.operation == {_quoted(wanted['operation'])}")
     if "id" in wanted:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import Resource, ensure
-from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound, Refused
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound, Refused, about
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, OneFlow
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import (
     facts,
@@ -28,7 +28,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts impo
     service_vms,
     state_of,
 )
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.limits import check_cardinality
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.limits import check_cardinality, check_scalable
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document, as_list
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.removal import Removal
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states import (
@@ -84,8 +84,13 @@ class Manager:
 
     def ensure(self, *, check_mode: bool) -> dict[str, Any]:
         """Bring the role to its cardinality and return the module's result; raises OpenNebulaError."""
+        with about(SERVICE.noun, {"name": self.params.get("service"), "id": self.params.get("service_id")}) as subject:
+            self.found = self._service()
+            subject.name, subject.id = self.found.name, self.found.id
+            return self._ensure(check_mode)
+
+    def _ensure(self, check_mode: bool) -> dict[str, Any]:
         params = self.params
-        self.found = self._service()
         role = self._role()
         if params["wait"] and not check_mode and state_of(self.found.body) in COMING_UP:
             self._check_failed()
@@ -177,25 +182,12 @@ class Manager:
     def _check(self, role: Mapping[str, Any], target: int, removal: Removal) -> None:
         if target < 0:
             raise InvalidInput(f"cardinality is {target}; give 0 or more.", details={"option": "cardinality"})
-        if role.get("type") == "vr":
-            raise Refused(
-                f"{self.label} is a role of virtual routers, whose number OneFlow cannot change.",
-                code="not_scalable",
-                details={"role": self.params["role"]},
-            )
         if not self.params["force"]:
             check_cardinality(role, target, self.watch.label(self.found), "; force: true goes beyond that")
         elif target < int(role.get("min_vms") or 0):
             # ServiceAutoScaler, at its next interval
             self.warn(f"{self.label} goes below its min_vms; OneFlow scales it up again by itself.")
-        others = [one for one in as_list(self.found.body.get("roles")) if one.get("name") != role.get("name")]
-        if target == 0 and self.found.body.get("automatic_deletion") and not node_ids({"roles": others}):
-            raise Refused(
-                f"{self.label} holds the last VMs of a service with automatic_deletion; without them OneFlow deletes "
-                "the whole service. To have that, use oneflow_service with state: absent.",
-                code="last_vms",
-                details={"role": self.params["role"]},
-            )
+        check_scalable(self.found.body, role, target, self.watch.label(self.found))
         self._check_state(removal)
 
     def _check_state(self, removal: Removal) -> None:

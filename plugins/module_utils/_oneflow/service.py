@@ -14,8 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import Resource, ensure
-from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound, Refused
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, TEMPLATE, OneFlow
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
+    InvalidInput,
+    NotAuthorized,
+    NotFound,
+    OpenNebulaError,
+    Refused,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, OneFlow
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import (
     facts,
     failed_on_the_way_up,
@@ -23,33 +29,27 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts impo
     service_vms,
     state_of,
 )
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.limits import (
-    check_body,
-    check_cardinality,
-    check_vm_templates,
-)
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document, as_list, common_state
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.plan import (
+    label_of,
+    merge_template,
+    service_template,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.roles import Roles, change_roles
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states import (
     COMING_UP,
-    DELETABLE,
-    FAILED,
     FAILED_DOWN,
     GOING_DOWN,
     ServiceState,
     service_state_name,
 )
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.values import (
-    drift,
-    given_roles,
-    input_values,
-    network_values,
-    role_values,
-)
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.undeploy import Undeploy
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.values import drift
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.versions import Version
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.watch import MEND_VMS, RETRY_OR_REMOVE, Watch
-from ansible_collections.fact8ra.flower.plugins.module_utils._vms import Vm
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
+    VM_TEMPLATE,
     VNET,
     Objects,
     common_desired,
@@ -87,7 +87,8 @@ class Manager:
         self.waits = bool(params["wait"])
         self.found: Document | None = None
         self.check_mode = False
-        self._lingering: list[Vm] = []
+        self.roles: Roles
+        self.undeploy = Undeploy(flow, self.watch, warn, wait=self.waits, recover=bool(params.get("recover")))
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any], warn: Callable[[str], None]) -> Manager:
@@ -110,10 +111,13 @@ class Manager:
     def ensure(self, *, check_mode: bool) -> dict[str, Any]:
         """Bring the service to its state and return the module's result; raises OpenNebulaError."""
         self.check_mode = check_mode
-        self.found = self.flow.managed(SERVICE, self.params)
-        if self.params["state"] == "absent":
-            return self._ensure_absent(check_mode)
-        return self._ensure_present(check_mode)
+        with about(SERVICE.noun, self.params) as subject:
+            self.found = self.flow.managed(SERVICE, self.params)
+            if self.found is not None:
+                subject.name, subject.id = self.found.name, self.found.id
+            if self.params["state"] == "absent":
+                return self._ensure_absent(check_mode)
+            return self._ensure_present(check_mode)
 
     # absent
 
@@ -121,60 +125,22 @@ class Manager:
         if self.found is not None and state_of(self.found.body) in GOING_DOWN:
             # A second DELETE would drop the document at once and leave the VMs running.
             if self.waits and not check_mode:
-                self._wait_gone(self.found)
-            self.found = None
+                self.found = self.undeploy.until_gone(self.found, may_return=True)
+            else:
+                self.found = None
         outcome = ensure(
             Resource(
                 self.label,
                 self._current(),
                 None,
-                delete=lambda _current: self._remove(),
+                delete=lambda _current: self.undeploy.run(cast(Document, self.found)),
                 read=self._read if self.waits else lambda _number: None,
             ),
             check_mode=check_mode,
         )
         result = outcome.result("service")
-        result["lingering_vms"] = [{"id": vm.id, "name": vm.name, "state": vm.state_name} for vm in self._lingering]
+        result["lingering_vms"] = self.undeploy.facts()
         return result
-
-    def _remove(self) -> None:
-        found = cast(Document, self.found)
-        if state_of(found.body) in DELETABLE:
-            try:
-                self.flow.delete_service(found.id)
-            except NotFound:
-                return
-            except Refused as error:
-                self._remove_after_refusal(found, error)
-        else:
-            self._recover_delete(found)
-        if self.waits:
-            self._wait_gone(found)
-
-    def _remove_after_refusal(self, found: Document, error: Refused) -> None:
-        """The service went into another state between the look and the DELETE."""
-        seen = self.flow.get(SERVICE, found.id)
-        state = None if seen is None else state_of(seen.body)
-        if seen is None or state in GOING_DOWN:
-            return
-        if state in DELETABLE:
-            raise error
-        self._recover_delete(seen)
-
-    def _recover_delete(self, found: Document) -> None:
-        """DELETE is refused while something goes on and after a failure; this works in any state."""
-        try:
-            self.watch.act(found, "recover", delete=True)
-        except NotFound:
-            return
-
-    def _wait_gone(self, found: Document) -> None:
-        self._lingering = self.watch.until_gone(found, recover=bool(self.params.get("recover")))
-        if self._lingering:
-            self.warn(
-                f"{self.watch.label(found)} is gone, but these VMs of it are not: "
-                f"{', '.join(vm.describe() for vm in self._lingering)}. Terminate them by hand."
-            )
 
     # present
 
@@ -187,31 +153,32 @@ class Manager:
                 details={"id": params["id"]},
             )
         wanted: dict[str, Any] = dict(common_desired(params))
-        merge_template: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         template: Document | None = None
         if self.found is None:
             try:
-                template, merge_template = self._plan()
+                template = service_template(params, self.flow, self.label)
             except NotFound as error:
                 if not check_mode or error.details.get("option") != "template":
                     raise
                 self.warn(promise(f"template names the service template {params['template']!r}", self.flow.endpoint))
                 return self._predict_all(wanted)
-            roles = {role["name"]: role for role in as_list(template.body.get("roles"))}
+            merged = self._plan(template)
             if self.waits:
                 wanted["state"] = self.wanted_state.name
         else:
-            roles = {role["name"]: role for role in as_list(self.found.body.get("roles"))}
+            self.roles = Roles(self.found.body, params.get("roles") or [], self._vm_template, self.label)
+            self.roles.check(self.objects, self.warn, living=True)
             self._warn_of_drift(self.found)
             if self._state_counts(self.found):
                 wanted["state"] = self.wanted_state.name
-        wanted.update(self._wanted_roles(roles))
+        wanted.update(self.roles.wanted())
         outcome = ensure(
             Resource(
                 self.label,
                 self._current(),
                 wanted,
-                create=lambda: self._create(template, merge_template),
+                create=lambda: self._create(template, merged),
                 update=lambda _current, changes: self._update(changes),
                 read=self._read,
                 verify=None if self.waits else frozenset(wanted.keys() - {"state", "roles"}),
@@ -251,9 +218,7 @@ class Manager:
                     code="busy",
                     details={"state": service_state_name(found.body.get("state"))},
                 )
-            if may_wait:
-                self._wait_gone(found)
-            self.found = None
+            self.found = self.undeploy.until_gone(found, may_return=True) if may_wait else None
         elif failed_on_the_way_up(found.body):
             if not self.params.get("recover"):
                 raise self.watch.failed(found, "has failed", RETRY_OR_REMOVE)
@@ -280,64 +245,32 @@ class Manager:
                 details={"state": found.body.get("state")},
             )
 
-    def _plan(self) -> tuple[Document, dict[str, Any]]:
-        """Return the service template and what to merge into it; raises for all that would fail, or hang, later."""
-        params = self.params
-        template = self._template()
-        where = f"service template {template.name!r} (id {template.id}) at {self.flow.endpoint}"
-        body = template.body
-        roles = role_values(as_list(body.get("roles")), params.get("roles") or [], where)
-        by_name = {role["name"]: role for role in roles}
-        check_body({**body, "roles": [{**role, **by_name[role["name"]]} for role in as_list(body.get("roles"))]}, where)
-        merge_template: dict[str, Any] = {"name": params["name"]}
-        inputs = input_values(body.get("user_inputs") or {}, params.get("user_inputs") or {}, where)
-        if inputs:
-            merge_template["user_inputs_values"] = inputs
-        networks = network_values(body.get("networks") or {}, params.get("networks") or [], self._network_id, where)
-        if networks:
-            merge_template["networks_values"] = networks
-        if any(len(role) > 1 for role in roles):
-            merge_template["roles"] = roles
-        if params.get("hold"):
-            merge_template["on_hold"] = True
-        check_vm_templates(body, self.objects, where)
-        return template, merge_template
-
-    def _template(self) -> Document:
-        params = self.params
-        if params.get("template_id") is not None:
-            template = self.flow.get(TEMPLATE, params["template_id"])
-            if template is None:
-                raise NotFound(
-                    f"{self.flow.endpoint}: there is no service template with id {params['template_id']} "
-                    "(template_id).",
-                    details={"option": "template_id", "id": params["template_id"]},
-                )
-            return template
-        if params.get("template") is None:
+    def _plan(self, template: Document) -> dict[str, Any]:
+        """Return what is merged into the service template; raises for all that would fail, or hang, later."""
+        where = label_of(template, self.flow)
+        self.roles = Roles(template.body, self.params.get("roles") or [], self._vm_template, where)
+        merged = merge_template(self.params, template, self.roles, self._network_id, self.objects, where)
+        self.roles.check(self.objects, self.warn, living=False)
+        if self.roles.changes_them and not self.waits:
             raise InvalidInput(
-                f"{self.label} does not exist; to make it, give template or template_id.",
-                details={"option": "template"},
+                f"{self.label} is new, and roles come to it or go only when it is RUNNING. Set wait to true.",
+                details={"option": "wait"},
             )
-        return self.flow.referred(TEMPLATE, params["template"], "template")
+        return merged
+
+    def _vm_template(self, name: str) -> int | str:
+        if self.check_mode:
+            return self.objects.promised(VM_TEMPLATE, name, "roles.template", self.warn)
+        return self.objects.referred(VM_TEMPLATE, name, "roles.template")
 
     def _network_id(self, reference: str, option: str) -> int | str:
         if self.check_mode:
             return self.objects.promised(VNET, reference, option, self.warn)
         return self.objects.referred(VNET, reference, option)
 
-    def _wanted_roles(self, roles: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        options = given_roles(list(roles.values()), self.params.get("roles") or [], self.label)
-        wanted: dict[str, Any] = {}
-        for name, option in options.items():
-            if option.get("cardinality") is not None:
-                check_cardinality(roles[name], option["cardinality"], self.label)
-                wanted[name] = {"cardinality": option["cardinality"]}
-        return {"roles": wanted} if wanted else {}
-
     def _warn_of_drift(self, found: Document) -> None:
         try:
-            sentences = drift(found.body, self.params, self._network_id)
+            sentences = drift(found.body, self.params, self._network_id) + self.roles.drift()
         except NotFound as error:
             sentences = [error.message.rstrip(".")]
         if sentences:
@@ -349,51 +282,37 @@ class Manager:
     def _create(self, template: Document | None, merge_template: Mapping[str, Any]) -> int:
         try:
             made = self.flow.instantiate(cast(Document, template).id, self.version.merge(merge_template))
-        except Refused as error:
+        except (Refused, NotAuthorized, NotFound) as error:
             raise self._not_instantiated(error) from None
         self.found = made
         if self.waits:
             self.watch.until_up(made, self.wanted_state)
         return made.id
 
-    def _not_instantiated(self, error: Refused) -> Refused:
-        """Name the dead document that a failed instantiation may leave in PENDING."""
+    def _not_instantiated(self, error: OpenNebulaError) -> OpenNebulaError:
+        """Name the dead document that an instantiation leaves whose networks could not be made."""
+        dead = (ServiceState.PENDING, ServiceState.FAILED_DEPLOYING)
         left = [
-            one.id
+            (one.id, state.name)
             for one in self.flow.all(SERVICE)
-            if one.name == self.params["name"] and state_of(one.body) is ServiceState.PENDING
+            if one.name == self.params["name"] and (state := state_of(one.body)) in dead and state is not None
         ]
-        advice = "".join(f" OneFlow left service {one} in PENDING behind; remove it by its id." for one in left)
-        return Refused(f"{error.message}.{advice}", code=error.code, details={**error.details, "left": left})
+        advice = "".join(f" OneFlow left service {one} in {state} behind; remove it by its id." for one, state in left)
+        details = {**error.details, "left": [one for one, _state in left]}
+        return type(error)(f"{error.message}.{advice}", code=error.code, details=details)
 
     def _update(self, changes: Mapping[str, Any]) -> None:
         found = cast(Document, self.found)
         if "state" in changes:
             self._bring_up(found)
         if "roles" in changes:
-            self._scale(found, {name: role["cardinality"] for name, role in changes["roles"].items()})
+            change_roles(found, changes["roles"], self.roles, self.flow, self.watch, self.version, self.waits)
         self.flow.apply_common(SERVICE, found, changes, self.objects)
 
     def _bring_up(self, found: Document) -> None:
         self.watch.act(found, "release" if state_of(found.body) is ServiceState.HOLD else "recover")
         if self.waits:
             self.watch.until_up(found, self.wanted_state)
-
-    def _scale(self, found: Document, cardinalities: Mapping[str, int]) -> None:
-        """Scale role by role; each one puts the whole service into SCALING and COOLDOWN."""
-        state = state_of(found.body)
-        if not self.waits and (len(cardinalities) > 1 or state in COMING_UP or state in FAILED):
-            raise Refused(
-                f"{self.label} is {service_state_name(found.body.get('state'))} and has to be scaled for "
-                f"{', '.join(cardinalities)}; it takes one role at a time, and only while it is RUNNING. "
-                "Set wait to true.",
-                code="busy",
-                details={"roles": dict(cardinalities)},
-            )
-        for role, cardinality in cardinalities.items():
-            self.flow.scale(found.id, role, cardinality)
-            if self.waits:
-                self.watch.until_up(found, self.wanted_state)
 
     # state and facts
 
@@ -421,6 +340,9 @@ class Manager:
         result = facts(self.found, service_vms(self.objects.client, node_ids(self.found.body)))
         if predicted:
             result.update(name=state["name"], mode=state["mode"], state=state["state"])
-            for role in result["roles"]:
-                role["cardinality"] = state["roles"][role["name"]]["cardinality"]
+            known = {role["name"]: role for role in result["roles"]}
+            fresh = {"state": None, "vms": []}
+            result["roles"] = [
+                {"name": name, **fresh, **known.get(name, {}), **role} for name, role in state["roles"].items()
+            ]
         return result

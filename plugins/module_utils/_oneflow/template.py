@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._compare import differing
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import Resource, ensure
-from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotFound
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotFound, about
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.bodies import (
     desired_body,
     merged_body,
@@ -68,8 +68,14 @@ class Manager:
 
     def ensure(self, *, check_mode: bool) -> dict[str, Any]:
         """Bring the service template to its state and return the module's result; raises OpenNebulaError."""
+        with about(TEMPLATE.noun, self.params) as subject:
+            self.found = self.flow.managed(TEMPLATE, self.params)
+            if self.found is not None:
+                subject.name, subject.id = self.found.name, self.found.id
+            return self._ensure(check_mode)
+
+    def _ensure(self, check_mode: bool) -> dict[str, Any]:
         params = self.params
-        self.found = self.flow.managed(TEMPLATE, params)
         if params["state"] == "absent":
             outcome = ensure(
                 Resource(self.label, self._current(), None, delete=self._delete, read=self._read), check_mode=check_mode
