@@ -19,8 +19,8 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
     Refused,
     about,
 )
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_list
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.leases import retried
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.leases import ranges_of, retried
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
     SECURITY_GROUP,
     VNET,
@@ -142,7 +142,7 @@ class AddressRange:
 
     def _find(self, raw: Raw) -> State | None:
         number = self.params["id"]
-        states = [_state(raw, each) for each in as_list(raw, "AR_POOL", "AR")]
+        states = [_state(raw, each) for each in ranges_of(raw)]
         if number is not None:
             return next((state for state in states if state["id"] == number), None)
         first = next(key for key in FIRST if self._wanted.get(key))
@@ -208,10 +208,10 @@ class AddressRange:
         )
 
     def _add(self, raw: Raw, wanted: Range) -> int:
-        before = {int(each["AR_ID"]) for each in as_list(raw, "AR_POOL", "AR")}
+        before = {int(each["AR_ID"]) for each in ranges_of(raw)}
         add_range(self.client, raw, wanted)
         self._known = self.objects.by_id(VNET, int(raw["ID"])) or {}
-        new = [_state(self._known, each) for each in as_list(self._known, "AR_POOL", "AR")]
+        new = [_state(self._known, each) for each in ranges_of(self._known)]
         keys = begin_of(wanted)
         found: list[int] = [
             state["id"]
@@ -227,7 +227,7 @@ class AddressRange:
     def _update(self, state: State, changes: Range) -> None:
         def change(raw: Raw) -> None:
             now = next(
-                (each for each in as_list(raw, "AR_POOL", "AR") if int(each["AR_ID"]) == state["id"]),
+                (each for each in ranges_of(raw) if int(each["AR_ID"]) == state["id"]),
                 None,
             )
             if now is None:
@@ -250,7 +250,7 @@ class AddressRange:
     def _read(self, number: int) -> State | None:
         raw = self._known or {}
         return next(
-            (_state(raw, each) for each in as_list(raw, "AR_POOL", "AR") if int(each["AR_ID"]) == number),
+            (_state(raw, each) for each in ranges_of(raw) if int(each["AR_ID"]) == number),
             None,
         )
 

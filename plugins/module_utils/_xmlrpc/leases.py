@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotAuthorized, Refused
 from ansible_collections.fact8ra.flower.plugins.module_utils._waiting import wait_for
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_int, as_list
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dicts, as_int
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VM, VNET, Objects, Raw, named, thing
 
 # include/VirtualMachine.h: LCM_STATE EPILOG, SHUTDOWN, CANCEL, CLEANUP_DELETE and HOTPLUG_NIC; STATE DONE
@@ -126,16 +126,26 @@ def _in_use(error: Refused, holders: Holders) -> Refused:
     )
 
 
+def ranges_of(raw: Raw) -> list[dict[str, Any]]:
+    """Return the address ranges of a network as the server has them."""
+    return [each for each in as_dicts(raw, "AR_POOL", "AR") if as_int(each.get("AR_ID")) is not None]
+
+
 def find_holders(objects: Objects, raw: Raw, ranges: Mapping[int, int] | None = None) -> Holders:
     """Return who holds addresses of a network, or of those C(ranges) of it that C(Blocked) describes."""
     found = Holders()
     vms: set[int] = set()
     others: list[str] = []
-    concerned = [each for each in as_list(raw, "AR_POOL", "AR") if ranges is None or int(each["AR_ID"]) in ranges]
-    used = sum(as_int(part.get("USED_LEASES")) or 0 for part in ([raw] if ranges is None else concerned))
-    hidden = used > sum(len(as_list(each, "LEASES", "LEASE")) for each in concerned)
-    for each in concerned:
-        for lease in _from(each, 0 if ranges is None else ranges[int(each["AR_ID"])]):
+    concerned = [
+        (each, 0 if ranges is None else ranges[number])
+        for number, each in ((int(each["AR_ID"]), each) for each in ranges_of(raw))
+        if ranges is None or number in ranges
+    ]
+    parts = [raw] if ranges is None else [each for each, _first in concerned]
+    used = sum(as_int(part.get("USED_LEASES")) or 0 for part in parts)
+    hidden = used > sum(len(as_dicts(each, "LEASES", "LEASE")) for each, _first in concerned)
+    for each, first in concerned:
+        for lease in _from(each, first):
             found.count += 1
             vm = as_int(lease.get("VM"))
             if vm is not None and vm >= 0:
@@ -156,7 +166,7 @@ def find_holders(objects: Objects, raw: Raw, ranges: Mapping[int, int] | None = 
 
 def _from(each: Mapping[str, Any], first: int) -> Iterator[Mapping[str, Any]]:
     start = _number(each.get("MAC"))
-    for lease in as_list(each, "LEASES", "LEASE"):
+    for lease in as_dicts(each, "LEASES", "LEASE"):
         mac = _number(lease.get("MAC"))
         # the addresses of a shared range have no MAC of their own
         if start is None or mac is None or mac - start >= first:

@@ -19,8 +19,8 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._compare import scalar
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, Refused
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_int, as_list
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.leases import refusing
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_int
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.leases import ranges_of, refusing
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VNET, Raw, named
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.restricted import explained
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import normalise, render
@@ -191,7 +191,7 @@ def plan_ranges(raw: Raw, wanted: Sequence[Mapping[str, Any]]) -> RangePlan:
 
     A range that begins where a wanted one shall, and is of its type, is that one, whatever else differs.
     """
-    left = [canonical_range(each) for each in as_list(raw, "AR_POOL", "AR")]
+    left = [canonical_range(each) for each in ranges_of(raw)]
     wishes = [canonical_range(each) for each in wanted]
     taken: dict[int, Range] = {}
     for whole in (True, False):

@@ -18,7 +18,8 @@ from typing import Any
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import State
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.address_range import OPTIONS, AddressRange
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_int, as_list
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_int
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.leases import ranges_of
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VNET, Raw, named
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.ranges import Range, canonical_range, check_address
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import from_options, render
@@ -132,7 +133,7 @@ class Reservation(ManagedVnet):
                 f"{parent['PARENT_NETWORK_ID']}.",
                 details={"option": "network"},
             )
-        ranges = [canonical_range(each) for each in as_list(parent, "AR_POOL", "AR")]
+        ranges = [canonical_range(each) for each in ranges_of(parent)]
         ids = [int(each["AR_ID"] or 0) for each in ranges]
         if self._range is not None and self._range not in ids:
             raise InvalidInput(
@@ -167,7 +168,7 @@ class Reservation(ManagedVnet):
 
     def _check_size(self, current: State, size: int) -> None:
         raw, has = current["raw"], current["size"]
-        ranges = [canonical_range(each) for each in as_list(raw, "AR_POOL", "AR")]
+        ranges = [canonical_range(each) for each in ranges_of(raw)]
         if size < has:
             listed = ", ".join(f"{each['AR_ID']} ({each['SIZE']} addresses)" for each in ranges)
             raise InvalidInput(
@@ -235,7 +236,7 @@ def free_range(client: Client, params: Mapping[str, Any], *, check_mode: bool) -
 
 def size_of(raw: Raw) -> int:
     """Return the number of addresses of a network."""
-    return sum(as_int(each.get("SIZE")) or 0 for each in as_list(raw, "AR_POOL", "AR"))
+    return sum(as_int(each.get("SIZE")) or 0 for each in ranges_of(raw))
 
 
 def addresses_of(raw: Raw) -> list[str] | None:
@@ -243,7 +244,7 @@ def addresses_of(raw: Raw) -> list[str] | None:
     if size_of(raw) > LISTED:
         return None
     found: list[str] = []
-    for each in as_list(raw, "AR_POOL", "AR"):
+    for each in ranges_of(raw):
         kind = next((key for key in ("IP", "IP6", "MAC") if each.get(key)), None)
         if kind is not None:
             found += [_text(kind, _number(kind, each[kind]) + at) for at in range(as_int(each.get("SIZE")) or 0)]

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import State
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import Refused
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_int, as_list
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_int, as_ints
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.leases import Blocked, refusing, retried
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.managed import Managed
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
@@ -215,7 +215,7 @@ class ManagedVnet(Managed):
 
 
 def _clusters(raw: Raw) -> list[int]:
-    return sorted(int(number) for number in as_list(raw, "CLUSTERS", "ID"))
+    return sorted(as_ints(raw, "CLUSTERS", "ID"))
 
 
 def joined(groups: list[int] | None) -> str | None:
