@@ -48,8 +48,9 @@ _TRAILING_NUMBER = re.compile(r"_(\d+)_\(service_\d+\)$")
 
 @dataclass(frozen=True)
 class Nic:
-    """A network interface: the network's name and id ("" while unknown), its addresses, IPv4 first."""
+    """A network interface: its number, the network's name and id ("" while unknown), its addresses, IPv4 first."""
 
+    id: int
     network: str
     network_id: str
     mac: str
@@ -61,6 +62,7 @@ class Vm:
     """A virtual machine.
 
     ``service_id`` and ``role`` are None outside of OneFlow; ``error`` is what oned or the scheduler wrote, or "".
+    ``host`` and ``cluster_id`` are those that it runs on or ran on last, None for a VM that never ran.
     """
 
     id: int
@@ -74,6 +76,8 @@ class Vm:
     service_id: int | None
     role: str | None
     error: str
+    host: str | None
+    cluster_id: int | None
 
     @property
     def state_name(self) -> str:
@@ -101,6 +105,14 @@ class Vm:
         return list(dict.fromkeys(address for nic in self.nics for address in nic.addresses))
 
     @property
+    def labels(self) -> list[str]:
+        """The labels in its user template, such as ``prod/web``, without empty parts, each once."""
+        paths = (
+            [part.strip() for part in label.split("/")] for label in _text(self.user_template, "LABELS").split(",")
+        )
+        return list(dict.fromkeys(label for path in paths if (label := "/".join(filter(None, path)))))
+
+    @property
     def ordinal(self) -> str:
         """The N of OneFlow's VM name ``ROLE_N_(service_ID)``; the VM's id where the name is another one."""
         match = _TRAILING_NUMBER.search(self.name)
@@ -121,6 +133,10 @@ def vms_of(answer: Any) -> list[Vm]:
 def _vm(number: int, data: Mapping[str, Any]) -> Vm:
     user_template = as_dict(data, "USER_TEMPLATE")
     nics = [*as_list(data, "TEMPLATE", "NIC"), *as_list(data, "TEMPLATE", "NIC_ALIAS")]
+    records = [record for record in as_list(data, "HISTORY_RECORDS", "HISTORY") if isinstance(record, Mapping)]
+    # a pool's answer has the last one, that of one VM has them all
+    last: Mapping[str, Any] = max(records, key=lambda record: _state(record.get("SEQ")), default={})
+    cluster = _state(last.get("CID"))
     return Vm(
         id=number,
         name=_text(data, "NAME"),
@@ -128,17 +144,21 @@ def _vm(number: int, data: Mapping[str, Any]) -> Vm:
         gname=_text(data, "GNAME"),
         state=_state(data.get("STATE")),
         lcm_state=_state(data.get("LCM_STATE")),
-        nics=tuple(_nic(nic) for nic in nics if isinstance(nic, Mapping)),
+        nics=tuple(_nic(place, nic) for place, nic in enumerate(nics) if isinstance(nic, Mapping)),
         user_template=user_template,
         service_id=_number(user_template.get("SERVICE_ID")),
         role=_text(user_template, "ROLE_NAME") or None,
         error=_text(user_template, "ERROR") or _text(user_template, "SCHED_MESSAGE"),
+        host=_text(last, "HOSTNAME") or None,
+        cluster_id=cluster if cluster >= 0 else None,
     )
 
 
-def _nic(data: Mapping[str, Any]) -> Nic:
+def _nic(place: int, data: Mapping[str, Any]) -> Nic:
+    number = _number(data.get("NIC_ID"))
     addresses = (_text(data, key) for key in _ADDRESS_KEYS)
     return Nic(
+        id=place if number is None else number,
         network=_text(data, "NETWORK"),
         network_id=_text(data, "NETWORK_ID"),
         mac=_text(data, "MAC"),
