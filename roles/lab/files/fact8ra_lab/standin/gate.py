@@ -17,9 +17,9 @@ from .access import Caller
 from .cloud import Cloud
 from .errors import CallError
 from .faults import Faults
+from .flow.answers import Answer
 from .flow.errors import FlowError, RubyError
 from .flow.lcm import Lcm
-from .flow.rest import Answer
 from .flow.service import Service
 from .model import VM, User
 from .rpc import Rpc

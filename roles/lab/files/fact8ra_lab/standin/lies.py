@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from .access import Caller
 from .cloud import Cloud
-from .flow.rest import NO_CONTENT, Answer, FlowRest
+from .flow.answers import NO_CONTENT, Answer
+from .flow.rest import FlowRest
 from .model import Document
 
 #: Of which kind the id is that a method answers, where it makes an object of another kind than its own.

@@ -13,6 +13,29 @@ from typing import Final
 
 
 @dataclass(frozen=True)
+class InputTexts:
+    """How OneFlow calls what a service asks for: its key, and the words of refusals."""
+
+    key: str
+    one: str
+    many: str
+    of_role: str
+    wrong: str
+
+
+_USER_INPUTS: Final = InputTexts(
+    "user_inputs", "User Input", "User Inputs", "user inputs", "Wrong User Inputs or User Inputs Values format"
+)
+_CUSTOM_ATTRS: Final = InputTexts(
+    "custom_attrs",
+    "custom attribute",
+    "custom attributes",
+    "custom attributes",
+    "Wrong custom_attrs or custom_attrs_values format",
+)
+
+
+@dataclass(frozen=True)
 class Personality:
     """How one version answers; the defaults are 7.4.0's."""
 
@@ -41,6 +64,42 @@ class Personality:
     )  # fmt: skip
     #: Whether a change of these in a range is refused, else it is dropped (in reservations) or taken (in others).
     restricted_range_refused: bool = True
+    # OneFlow.
+    #: Whether services have the form of 6.x: vm_template, its contents as text, custom_attrs, no type of a role.
+    flow_old_form: bool = False
+    #: Where a role names its VM template.
+    flow_template_key: str = "template_id"
+    #: The cardinality of a role that gives none, in the form of 6.x.
+    flow_cardinality: int = 0
+    #: Whether a merge_template's lists merge place by place, else roles and networks by name and others by joining.
+    flow_merge_by_position: bool = False
+    #: Texts of refusals.
+    flow_missing_key: str = "Mandatory document key '{key} ({type})' is missing from {body}"
+    flow_no_object: str = "KEY: '{key}' must be an Object;"
+    flow_no_boolean: str = " in {:type=>:boolean, :required=>false}"
+    flow_not_instantiated: str = "Error instantiating"
+    flow_inputs: InputTexts = _USER_INPUTS
+    #: Whether uncaught errors are answered as JSON, else as Sinatra's page.
+    flow_errors_as_json: bool = True
+    #: Whether add_role takes an object, else only its text.
+    flow_role_as_object: bool = True
+    # The scheduler.
+    #: What it writes into SCHED_MESSAGE where no host can take a VM; {hosts} are their ids.
+    no_pci: str = "[HOST] Unavailable PCI devices on hosts: {hosts}"
+    no_capacity: str = "[HOST] Not enough capacity on hosts: {hosts}"
+    no_hosts: str = "[HOST] Not enough capacity on hosts: "
+    #: Whether a message that is no longer true stays as an empty one.
+    keeps_empty_message: bool = False
+    #: Whether VMs show the plan that placed them.
+    history_plan: bool = True
+    #: Whether requirements name public clouds.
+    public_cloud: bool = False
+    # Users and groups.
+    #: Whether groups show rules for VLANs, and VM quotas count PCI devices.
+    group_vlan_rules: bool = True
+    pci_quotas: bool = True
+    #: Whether zones name a gRPC endpoint.
+    grpc: bool = True
     # Images.
     #: Whether images show MODTIME, and BACKUP_DISK_IDS.
     image_modtime: bool = True
@@ -54,6 +113,7 @@ class Personality:
     not_cloned: str = "{type} images cannot be cloned."
 
 
+_NO_CAPACITY: Final = "Cannot dispatch VM: No host with enough capacity to deploy the VM"
 LATEST: Final = Personality()
 _V6_10: Final = Personality(
     version="6.10.0",
@@ -66,10 +126,34 @@ _V6_10: Final = Personality(
     restricted_net=(*LATEST.restricted_net, "VLAN_ID", "CVLANS"),
     restricted_range=(*LATEST.restricted_range, "VLAN_ID"),
     restricted_range_refused=False,
+    flow_old_form=True,
+    flow_template_key="vm_template",
+    flow_merge_by_position=True,
+    flow_missing_key="KEY: '{key}' is required;",
+    flow_no_object="KEY: {key} must be a Hash; SCHEMA:",
+    flow_no_boolean="",
+    flow_inputs=_CUSTOM_ATTRS,
+    no_pci=_NO_CAPACITY,
+    no_capacity=_NO_CAPACITY,
+    no_hosts="Cannot dispatch VM: No hosts enabled to run VMs",
+    keeps_empty_message=True,
+    history_plan=False,
+    public_cloud=True,
+    group_vlan_rules=False,
+    pci_quotas=False,
+    grpc=False,
     image_modtime=False,
     filesystem_images=False,
     images_with_prefix=("OS", "DATABLOCK", "CDROM"),
     not_cloned="KERNEL, RAMDISK, BACKUP and CONTEXT cannot be cloned.",
 )
-_V6_8: Final = replace(_V6_10, version="6.8.0", image_backup_disks=False)
+_V6_8: Final = replace(
+    _V6_10,
+    version="6.8.0",
+    flow_cardinality=1,
+    flow_not_instantiated="Error trying to instantiate the",
+    flow_errors_as_json=False,
+    flow_role_as_object=False,
+    image_backup_disks=False,
+)
 VERSIONS: Final = {known.version: known for known in (_V6_8, _V6_10, LATEST)}

@@ -150,6 +150,8 @@ def xml(cloud: Cloud, owner: Owner) -> str:
         for key in sorted(set(limits) | set(taken)):
             values = {"ID": key} if key else {}
             for metric in _METRICS[section]:
+                if "PCI" in metric and not cloud.personality.pci_quotas:
+                    continue
                 values[metric] = limits.get(key, {}).get(metric, "-1")
                 values[f"{metric}_USED"] = number(taken.get(key, {}).get(metric, 0.0))
             fields = "".join(f"<{name}>{cdata(values[name])}</{name}>" for name in sorted(values))

@@ -71,7 +71,9 @@ def _built_in(cloud: Cloud, password: str) -> None:
     for direction in ("OUTBOUND", "INBOUND"):
         default.template.add("RULE", {"PROTOCOL": "ALL", "RULE_TYPE": direction})
     cloud.insert(default)
-    zone = Template({"ENDPOINT": ["http://localhost:2633/RPC2"], "ENDPOINT_GRPC": ["localhost:2634"]})
+    zone = Template({"ENDPOINT": ["http://localhost:2633/RPC2"]})
+    if cloud.personality.grpc:
+        zone.put("ENDPOINT_GRPC", "localhost:2634")
     cloud.insert(Zone(0, "OpenNebula", template=zone))
     _datastores(cloud)
 

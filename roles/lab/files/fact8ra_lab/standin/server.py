@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from . import lies
 from .errors import CallError
-from .flow.rest import Answer
+from .flow.answers import Answer
 
 if TYPE_CHECKING:
     from .app import Site

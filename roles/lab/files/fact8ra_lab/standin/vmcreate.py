@@ -353,9 +353,10 @@ def create(cloud: Cloud, caller: Caller, template: Template, origin: Origin, hol
         core.add("PCI", pci | {"PCI_ID": str(index), "VM_BUS": f"0x{index + 1:02x}"})
     system = template.vectors("OS")[0] if template.vectors("OS") else {}
     core.put("OS", {"MACHINE": "q35", "UUID": str(uuid.uuid4())} | system)
+    public = " & !(PUBLIC_CLOUD = YES)" if cloud.personality.public_cloud else ""
     core.put("AUTOMATIC_DS_REQUIREMENTS", '("CLUSTERS/ID" @> 0)')
     core.put("AUTOMATIC_NIC_REQUIREMENTS", '("CLUSTERS/ID" @> 0)')
-    core.put("AUTOMATIC_REQUIREMENTS", "(CLUSTER_ID = 0) & !(PIN_POLICY = PINNED)")
+    core.put("AUTOMATIC_REQUIREMENTS", f"(CLUSTER_ID = 0){public} & !(PIN_POLICY = PINNED)")
     core.put("CREATED_BY", str(caller.uid))
     core.put("TEMPLATE_ID", str(origin.template_id))
     core.put("VMID", str(vm.id))

@@ -120,19 +120,21 @@ class VmLife:
                 self._place(vm, order)
 
     def _place(self, vm: VM, order: int) -> None:
+        like = self.cloud.personality
         hosts = [host for host in self.cloud.pool(Host).values() if host.state == 2]
         names = ",".join(str(host.id) for host in sorted(hosts, key=lambda item: item.id))
         able = [host for host in hosts if _pick_devices(host, vm) is not None]
         if not able:
-            self._unplaced(vm, f"[HOST] Unavailable PCI devices on hosts: {names}")
+            self._unplaced(vm, (like.no_pci if hosts else like.no_hosts).format(hosts=names))
             return
         able = [host for host in able if self._fits(host, vm)]
         if not able:
-            self._unplaced(vm, f"[HOST] Not enough capacity on hosts: {names}")
+            self._unplaced(vm, like.no_capacity.format(hosts=names))
             return
         # The rank is the number of VMs; among equals the newest host, as in the recording.
         host = min(able, key=lambda item: (len(item.vms), -item.id))
-        vm.user_template.pop("SCHED_MESSAGE", None)
+        if vm.user_template.pop("SCHED_MESSAGE", None) and like.keeps_empty_message:
+            vm.user_template.put("SCHED_MESSAGE", "")
         host.vms.append(vm.id)
         for index, (device, wanted) in enumerate(_pick_devices(host, vm) or []):
             device["VMID"] = str(vm.id)
@@ -144,6 +146,8 @@ class VmLife:
             "ACTION_ID": order, "PSTIME": when, "PETIME": when, "RSTIME": when, "RETIME": 0, "ESTIME": 0, "EETIME": 0,
             "ACTION": 0, "UID": -1, "GID": -1, "REQUEST_ID": -1,
         }  # fmt: skip
+        if not like.history_plan:
+            del record["PLAN_ID"], record["ACTION_ID"]
         vm.history.append(record)
         vm.host_id = host.id
         vm.template.put("TM_MAD_SYSTEM", "dummy")

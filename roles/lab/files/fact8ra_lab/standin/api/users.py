@@ -190,10 +190,11 @@ class GroupApi(PoolApi[Group]):
         )
 
     def xml(self, item: Group, caller: Caller) -> str:
+        like = self.cloud.personality
         return (
             f"<GROUP>{self._body(item)}{quotas.xml(self.cloud, item)}"
-            f"<VLAN_RULES>{text_field('ID', item.id)}</VLAN_RULES>"
-            f"<DEFAULT_GROUP_QUOTAS>{quotas.EMPTY}</DEFAULT_GROUP_QUOTAS></GROUP>"
+            + (f"<VLAN_RULES>{text_field('ID', item.id)}</VLAN_RULES>" if like.group_vlan_rules else "")
+            + f"<DEFAULT_GROUP_QUOTAS>{quotas.EMPTY}</DEFAULT_GROUP_QUOTAS></GROUP>"
         )
 
     def pool_info(self, caller: Caller, *_: Any) -> str:

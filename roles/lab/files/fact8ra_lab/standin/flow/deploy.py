@@ -18,7 +18,9 @@ from ..rpc import Rpc
 from ..template import Template
 from ..vmlife import ACTIVE, BOOT_FAILURE, DONE, HOLD, POWEROFF, RUNNING, STOPPED, SUSPENDED, UNDEPLOYED
 from .errors import RubyError
-from .schema import Body, deep_merge
+from .merge import deep_merge
+from .oldform import appended, kept
+from .schema import Body
 from .service import Role, raw
 
 #: States that end a wait for RUNNING and a wait for DONE alike.
@@ -51,15 +53,11 @@ def _evaluate(rpc: Rpc, role: Role, text: str) -> str:
     return re.sub(r"\$\{(.*?)\}", replace, text)
 
 
-def deploy(rpc: Rpc, caller: Caller, role: Role) -> list[int]:
-    """Instantiates the VMs that the role lacks. Raises RoleFailed; a template that cannot be read ends the thread."""
-    count = role.cardinality - len(role.nodes)
-    if count == 0:
-        return []
-    role.body.setdefault("last_vmname", 0)
-    template_id = role.body["template_id"]
+def _extra(rpc: Rpc, caller: Caller, role: Role) -> str:
+    """What a role adds to its VM template, on top of the template's own."""
     extra: Body = dict(role.body.get("template_contents") or {})
     if extra:
+        template_id = role.template_id
         try:
             template = rpc.read(caller, "one.template.info", VMTemplate, template_id).template
         except CallError as error:
@@ -69,7 +67,36 @@ def deploy(rpc: Rpc, caller: Caller, role: Role) -> list[int]:
         extra = deep_merge(_as_body(template), extra, merge_lists=False)
     extra["SERVICE_ID"] = role.service.id
     extra["ROLE_NAME"] = role.name
-    text = _evaluate(rpc, role, raw(extra))
+    return raw(extra)
+
+
+def _old_extra(rpc: Rpc, caller: Caller, role: Role) -> str:
+    """What a role of 6.x adds: its text, after the attributes of the template that the text wants kept."""
+    text = str(role.body.get("vm_template_contents") or "")
+    names = appended(text)
+    if names:
+        template_id = role.template_id
+        try:
+            template = rpc.read(caller, "one.template.info", VMTemplate, template_id).template
+        except CallError as error:
+            role.service.log("E", f"Role {role.name} : Info template {template_id}; {error.text}")
+            raise RoleFailed(
+                f"Error fetching Info to instantiate VM Template {template_id} in Role {role.name}: {error.text}"
+            ) from error
+        text = f"{kept(template, names)}\n{text}"
+    return f'{text}\nSERVICE_ID = {role.service.id}\nROLE_NAME = "{role.name}"'
+
+
+def deploy(rpc: Rpc, caller: Caller, role: Role) -> list[int]:
+    """Instantiates the VMs that the role lacks. Raises RoleFailed; a template that cannot be read ends the thread."""
+    count = role.cardinality - len(role.nodes)
+    if count == 0:
+        return []
+    role.body.setdefault("last_vmname", 0)
+    template_id = role.template_id
+    like = rpc.cloud.personality
+    extra = _old_extra(rpc, caller, role) if like.flow_old_form else _extra(rpc, caller, role)
+    text = _evaluate(rpc, role, extra)
     made = []
     for _unused in range(count):
         name = f"{role.name}_{role.body['last_vmname']}_(service_{role.service.id})"
@@ -79,7 +106,7 @@ def deploy(rpc: Rpc, caller: Caller, role: Role) -> list[int]:
         except CallError as error:
             role.service.log("E", f"Role {role.name} : Instantiate failed for template {template_id}; {error.text}")
             raise RoleFailed(
-                f"Error instantiating VM Template {template_id} in Role {role.name}: {error.text}"
+                f"{like.flow_not_instantiated} VM Template {template_id} in Role {role.name}: {error.text}"
             ) from error
         made.append(vm_id)
         vm = rpc.cloud.pool(VM)[vm_id]

@@ -1,82 +1,21 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The schema of service templates, the conversion of the 6.x form, and OneFlow's way to merge.
+"""The check of service templates and the conversion of the 6.x form.
 
-Source: service_template.rb and validator.rb of OpenNebula 7.4.
+Source: service_template.rb and validator.rb of release-7.4.0, and those of release-6.10.0 where 6.x differs.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import re
-from typing import Any, Final
+from typing import Any
 
+from ..personality import LATEST, Personality
 from .errors import InvalidTemplate, RubyError
+from .rules import OLD_ROLE, OLD_TEMPLATE, TEMPLATE, VM_ROLE, VR_ROLE, Rule
 
 Body = dict[str, Any]
-Rule = dict[str, Any]
-
-_OBJECT: Final[Rule] = {"type": "object"}
-_SHUTDOWN: Final[Rule] = {"type": "string", "enum": ("terminate", "terminate-hard", "shutdown", "shutdown-hard")}
-_POSITIVE: Final[Rule] = {"type": "integer", "minimum": 0}
-_POLICY: Final[Rule] = {
-    "type": {"type": "string", "enum": ("CHANGE", "CARDINALITY", "PERCENTAGE_CHANGE"), "required": True},
-    "adjust": {"type": "integer", "required": True},
-    "min_adjust_step": {"type": "integer", "minimum": 1},
-}
-_COMMON_ROLE: Final[Rule] = {
-    "name": {"type": "string", "required": True, "regex": r"^\w+$"},
-    "type": {"type": "string", "enum": ("vm",), "required": True},
-    "cardinality": {"type": "integer", "default": 0, "minimum": 0},
-    "template_id": {"type": "integer", "required": True},
-    "template_contents": _OBJECT,
-    "user_inputs": _OBJECT,
-    "user_inputs_values": _OBJECT,
-    "parents": {"type": "array", "items": {"type": "string"}},
-}
-_VM_ROLE: Final[Rule] = _COMMON_ROLE | {
-    "shutdown_action": _SHUTDOWN,
-    "min_vms": _POSITIVE,
-    "max_vms": _POSITIVE,
-    "cooldown": _POSITIVE,
-    "on_hold": {"type": "boolean"},
-    "elasticity_policies": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "properties": _POLICY
-            | {
-                "period_number": _POSITIVE,
-                "period": _POSITIVE,
-                "expression": {"type": "string", "required": True},
-                "cooldown": _POSITIVE,
-            },
-        },
-    },
-    "scheduled_policies": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "properties": _POLICY | {"start_time": {"type": "string"}, "recurrence": {"type": "string"}},
-        },
-    },
-}
-_VR_ROLE: Final[Rule] = _COMMON_ROLE | {"type": {"type": "string", "enum": ("vr",), "required": True}}
-_TEMPLATE: Final[Rule] = {
-    "name": {"type": "string", "required": True},
-    "deployment": {"type": "string", "enum": ("none", "straight"), "default": "none"},
-    "description": {"type": "string", "default": ""},
-    "shutdown_action": _SHUTDOWN,
-    "roles": {"type": "array", "required": True},
-    "user_inputs": _OBJECT,
-    "user_inputs_values": _OBJECT,
-    "ready_status_gate": {"type": "boolean"},
-    "automatic_deletion": {"type": "boolean"},
-    "networks": _OBJECT,
-    "networks_values": {"type": "array", "items": _OBJECT},
-    "on_hold": {"type": "boolean"},
-}
 
 
 def parse_json(text: str) -> Any:
@@ -120,37 +59,35 @@ def _string(value: Any, rule: Rule, key: str) -> str:
     return value
 
 
-def _value(value: Any, rule: Rule, key: str) -> Any:
+def _value(value: Any, rule: Rule, key: str, like: Personality) -> Any:
     kind = rule["type"]
     if kind == "object":
-        return _validate(value, rule.get("properties", {}), key)
+        return _validate(value, rule.get("properties", {}), like, key)
     if kind == "array":
         if not isinstance(value, list):
             raise InvalidTemplate(f"KEY: '{key}' must be an Array;")
-        return [_value(item, rule["items"], key) for item in value] if rule.get("items") else value
+        return [_value(item, rule["items"], key, like) for item in value] if rule.get("items") else value
     if kind == "integer":
         return _integer(value, rule, key)
     if kind == "boolean":
         if not isinstance(value, bool):
-            raise InvalidTemplate(f"KEY: '{key}' is not allowed in {{:type=>:boolean, :required=>false}};")
+            raise InvalidTemplate(f"KEY: '{key}' is not allowed{like.flow_no_boolean};")
         return value
     return _string(value, rule, key)
 
 
-def _validate(body: Any, properties: Rule, key: str = "") -> Any:
+def _validate(body: Any, properties: Rule, like: Personality, key: str = "") -> Any:
     """Checks and completes an object in place. A value that is false or null counts as missing, as in Ruby."""
     if not isinstance(body, dict):
-        raise InvalidTemplate(f"KEY: '{key}' must be an Object;")
+        raise InvalidTemplate(like.flow_no_object.format(key=key))
     for name, rule in properties.items():
         value = body.get(name)
         if value is not None and value is not False:
-            body[name] = _value(value, rule, name)
+            body[name] = _value(value, rule, name, like)
             continue
         if rule.get("required"):
-            raise InvalidTemplate(
-                f"Mandatory document key '{name} ({rule['type']})' is missing from"
-                f" {json.dumps(body, separators=(',', ':'), ensure_ascii=False)}"
-            )
+            content = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+            raise InvalidTemplate(like.flow_missing_key.format(key=name, type=rule["type"], body=content))
         if "default" in rule:
             body[name] = rule["default"]
     return body
@@ -218,18 +155,24 @@ def _check_values(role: Body) -> None:
             )
 
 
-def validate_role(role: Any) -> None:
+def _old_role(like: Personality) -> Rule:
+    return OLD_ROLE | {"cardinality": OLD_ROLE["cardinality"] | {"default": like.flow_cardinality}}
+
+
+def validate_role(role: Any, like: Personality = LATEST) -> None:
     """Checks and completes one role in place. Raises InvalidTemplate."""
+    if like.flow_old_form:
+        _validate(role, _old_role(like), like)
+        return
     if not isinstance(role, dict):
         raise RubyError(f"undefined method `fetch' for {json.dumps(role)}")
     kind = role.get("type", "vm")
     if kind not in ("vm", "vr"):
         raise InvalidTemplate(f'Unsupported role type "{kind}"')
-    _validate(role, _VM_ROLE if kind == "vm" else _VR_ROLE)
+    _validate(role, VM_ROLE if kind == "vm" else VR_ROLE, like)
 
 
-def validate(body: Any) -> None:
-    """Checks and completes a service template in place. Raises InvalidTemplate."""
+def _validate_new(body: Any, like: Personality) -> None:
     if not isinstance(body, dict):
         raise RubyError(f"undefined method `key?' for {json.dumps(body)}")
     roles = body.get("roles")
@@ -238,55 +181,22 @@ def validate(body: Any) -> None:
         isinstance(role, dict) and ("vm_template" in role or "vm_template_contents" in role) for role in roles
     ):
         _convert_old(body)
-    _validate(body, _TEMPLATE)
+    _validate(body, TEMPLATE, like)
     for role in body["roles"]:
-        validate_role(role)
+        validate_role(role, like)
+
+
+def validate(body: Any, like: Personality = LATEST) -> None:
+    """Checks and completes a service template in place. Raises InvalidTemplate."""
+    if like.flow_old_form:
+        items = {"type": "object", "properties": _old_role(like)}
+        _validate(body, OLD_TEMPLATE | {"roles": OLD_TEMPLATE["roles"] | {"items": items}}, like)
+    else:
+        _validate_new(body, like)
     names: set[str] = set()
     for role in body["roles"]:
         if role["name"] in names:
             raise InvalidTemplate(f"Role name '{role['name']}' is repeated")
         names.add(role["name"])
-        if role["type"] == "vm":
+        if role.get("type", "vm") == "vm":
             _check_values(role)
-
-
-def deep_merge(target: Body, other: Body, merge_lists: bool = True) -> Body:
-    """A new object with both contents; lists are joined (equal objects once) or replaced."""
-    result = dict(target)
-    for key, value in other.items():
-        current = result.get(key)
-        if isinstance(value, dict) and isinstance(current, dict):
-            result[key] = deep_merge(current, value, merge_lists)
-        elif isinstance(value, list) and isinstance(current, list) and merge_lists:
-            merged = current + value
-            if all(isinstance(item, dict) for item in merged):
-                merged = [item for index, item in enumerate(merged) if item not in merged[:index]]
-            result[key] = merged
-        else:
-            result[key] = value
-    return result
-
-
-def instance_body(template: Body, merge: Body) -> Body:
-    """The body of a service: the template with the merge template; roles and networks_values merge by name."""
-    body, extra = copy.deepcopy(template), copy.deepcopy(merge)
-    nets, extra_nets = body.get("networks_values") or [], extra.get("networks_values") or []
-    if extra_nets:
-        for net in extra_nets:
-            if not isinstance(net, dict) or not net:
-                continue
-            name = next(iter(net))
-            place = next((index for index, known in enumerate(nets) if name in known), None)
-            if place is None:
-                nets.append(net)
-            else:
-                nets[place] = net
-        body["networks_values"], extra["networks_values"] = nets, []
-    extra_roles = extra.get("roles") or []
-    if extra_roles:
-        for index, role in enumerate(body["roles"]):
-            found = next((item for item in extra_roles if item.get("name") == role["name"]), None)
-            if found:
-                body["roles"][index] = deep_merge(role, found)
-        extra.pop("roles")
-    return deep_merge(body, extra)

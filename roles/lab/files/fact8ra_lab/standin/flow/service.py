@@ -13,7 +13,9 @@ from typing import Any, Final
 
 from ..cloud import Cloud, now
 from ..model import Document
-from .schema import Body, deep_merge, to_integer
+from . import oldform
+from .merge import deep_merge
+from .schema import Body, to_integer
 
 STATES: Final = (
     "PENDING", "DEPLOYING", "RUNNING", "UNDEPLOYING", "WARNING", "DONE", "FAILED_UNDEPLOYING", "FAILED_DEPLOYING",
@@ -24,10 +26,11 @@ ROLE_STATES: Final = (*STATES[:11], "HOLD")
 TRANSIENT: Final = ("DEPLOYING", "UNDEPLOYING", "SCALING", "COOLDOWN", "DEPLOYING_NETS", "UNDEPLOYING_NETS")
 FAILED: Final = tuple(name for name in STATES if name.startswith("FAILED_"))
 _IMMUTABLE: Final = (
-    "user_inputs", "user_inputs_values", "deployment", "log", "name", "networks", "networks_values",
+    "custom_attrs", "custom_attrs_values", "user_inputs", "user_inputs_values", "deployment",
+    "log", "name", "networks", "networks_values",
     "ready_status_gate", "state", "start_time",
 )  # fmt: skip
-_ROLE_IMMUTABLE: Final = ("cardinality", "last_vmname", "nodes", "parents", "state", "template_id")
+_ROLE_IMMUTABLE: Final = ("cardinality", "last_vmname", "nodes", "parents", "state", "template_id", "vm_template")
 _MAX_LOG: Final = 50
 
 
@@ -74,6 +77,11 @@ class Role:
     def drop_nodes(self, vm_ids: set[int]) -> None:
         """Removes the nodes of these VMs."""
         self.body["nodes"] = [node for node in self.nodes if node["deploy_id"] not in vm_ids]
+
+    @property
+    def template_id(self) -> int:
+        """The VM template."""
+        return int(self.body[self.service.cloud.personality.flow_template_key])
 
     @property
     def parents(self) -> list[str]:
@@ -215,6 +223,9 @@ class Service:
 
     def fill_contents(self) -> None:
         """Puts network ids and user inputs into the template contents of every role."""
+        if self.cloud.personality.flow_old_form:
+            oldform.resolve_networks(self.body)
+            return
         inputs = self.body.get("user_inputs_values") or {}
         nets = {name: net for entry in self.body.get("networks_values") or [] for name, net in entry.items()}
         for role in self.body.get("roles") or []:
