@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ansible_collections.fact8ra.flower.plugins.doc_fragments._opennebula import ModuleDocFragment
+from ansible_collections.fact8ra.flower.plugins.module_utils import _errors
 from ansible_collections.fact8ra.flower.plugins.module_utils._connection import ENVIRONMENT, INSECURE, resolved
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput
 
@@ -179,3 +180,14 @@ def test_every_variable_is_documented() -> None:
         text = " ".join(options[option]["description"])
         positions = [text.index(f"E({name})") for name in names]
         assert positions == sorted(positions), "in the order in which they count"
+
+
+def test_the_guide_names_every_variable_and_every_code() -> None:
+    guide = (Path(__file__).parents[4] / "docs" / "modules.md").read_text(encoding="utf-8")
+    for name in (*(each for names in ENVIRONMENT.values() for each in names), INSECURE):
+        assert f"`{name}`" in guide
+    for each in [each for each in vars(_errors).values() if isinstance(each, type)]:
+        if issubclass(each, _errors.OpenNebulaError) and each is not _errors.OpenNebulaError:
+            assert f"| `{each.code}` |" in guide
+    for key in _errors.OpenNebulaError("").as_failure():
+        assert f"`{key}`" in guide
