@@ -251,7 +251,7 @@ def _silent(it: Sequence) -> Iterator[Step]:
         (
             *_failure("silent", "connection_failed", {}),
             "silent.failure.details.reason == 'timeout'",
-            "silent.failure.operation",
+            "silent.failure.operation is not none",
         ),
         fails=True,
     )

@@ -58,8 +58,10 @@ def rendered(value: Any, variables: Variables) -> Any:
 
 
 def holds(condition: str, variables: Variables) -> bool:
-    """Whether a condition in Jinja is true."""
-    return bool(_TEMPLATES.compile_expression(condition, undefined_to_none=False)(**variables))
+    """Whether a condition in Jinja is true; as in Ansible, it has to be true or false."""
+    value = _TEMPLATES.compile_expression(condition, undefined_to_none=False)(**variables)
+    assert isinstance(value, bool), f"{condition} is {value!r}, neither true nor false"
+    return value
 
 
 def prepared(sequence: Sequence, standin: StandIn, where: dict[str, dict[str, str]]) -> Variables:
