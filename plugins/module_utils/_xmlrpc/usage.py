@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotAuthorized, Refused
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_list
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_ints
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VM, Kind, Objects, Raw, named, thing
 
 NAMED_AT_MOST = 10
@@ -23,7 +23,7 @@ HIDDEN = "objects that this user may not see"
 
 def ids(raw: Raw, pool: str) -> list[int]:
     """Return the ids of one of the lists of ids of an object, such as C(VMS), in order."""
-    return sorted(int(number) for number in as_list(raw, pool, "ID"))
+    return sorted(as_ints(raw, pool, "ID"))
 
 
 def vm_names(objects: Objects, numbers: Iterable[int]) -> list[str]:

@@ -105,6 +105,137 @@ def test_a_template_of_another_tenant_cannot_be_read(site: Site, admin: Site) ->
     assert "Not authorized to perform USE DOCUMENT [0]" in failed["msg"]
 
 
+POLICIES: dict[str, Any] = {
+    "min_vms": 1,
+    "max_vms": 4,
+    "elasticity_policies": [
+        {"type": "CHANGE", "adjust": 1, "expression": "CPU > 80", "period_number": 3, "period": 60, "cooldown": 5}
+    ],
+    "scheduled_policies": [
+        {"type": "PERCENTAGE_CHANGE", "adjust": -50, "min_adjust_step": 1, "recurrence": "0 20 * * *"},
+        {"type": "CARDINALITY", "adjust": 2, "start_time": "2027-01-31 08:00:00"},
+    ],
+}
+
+
+def test_all_of_the_body(site: Site) -> None:
+    router = {"name": "router", "type": "vr", "template": "vm", "attributes": {"note": "kept"}}
+    options = {
+        **TEMPLATE,
+        "automatic_deletion": True,
+        "labels": ["a", "b"],
+        "attributes": {"on_hold": False, "vendor": {"x": 1}},
+        "roles": [TEMPLATE["roles"][0], {**TEMPLATE["roles"][1], **POLICIES}, router],
+    }
+    predicted = site.run(oneflow_template, check=True, diff=True, **options)
+    assert site.writes == []
+    done = site.run(oneflow_template, diff=True, **options)
+    assert (done["diff"], site.writes) == (predicted["diff"], ["POST /service_template"])
+    body = done["service_template"]["body"]
+    assert (body["automatic_deletion"], body["labels"], body["vendor"]) == (True, "a,b", {"x": 1})
+    supernode, made = body["roles"][1:]
+    assert {key: supernode[key] for key in POLICIES} == POLICIES
+    assert (made["type"], made["note"]) == ("vr", "kept")
+    assert not site.run(oneflow_template, **options)["changed"]
+    assert site.writes == []
+    assert not site.run(oneflow_template, name="flower", automatic_deletion=True)["changed"]
+    fewer = site.run(oneflow_template, name="flower", labels=[], attributes={"vendor": {}})
+    assert (fewer["changed"], site.writes) == (True, ["PUT /service_template/0"])
+    assert not site.run(oneflow_template, name="flower", labels=[], attributes={"vendor": {}})["changed"]
+
+
+def test_a_copy(site: Site) -> None:
+    site.run(oneflow_template, **TEMPLATE)
+    options: dict[str, Any] = {"name": "copy", "clone_of": "flower", "description": "mine", "mode": "640"}
+    predicted = site.run(oneflow_template, check=True, diff=True, **options)
+    assert (predicted["changed"], site.writes) == (True, [])
+    done = site.run(oneflow_template, diff=True, **options)
+    assert (done["changed"], done["diff"]) == (True, predicted["diff"])
+    assert site.flow_calls == [
+        "GET /service_template",
+        "POST /service_template/0/action",
+        "PUT /service_template/1",
+        "GET /service_template/1",
+        "POST /service_template/1/action",
+        "GET /service_template/1",
+    ]
+    copy = done["service_template"]
+    assert (copy["id"], copy["name"], copy["mode"]) == (1, "copy", "640")
+    assert (copy["body"]["name"], copy["body"]["description"]) == ("copy", "mine")
+    assert copy["body"]["roles"] == site.run(oneflow_template_info, id=0)["service_templates"][0]["body"]["roles"]
+    again = site.run(oneflow_template, **options)
+    assert (again["changed"], site.flow_calls) == (False, ["GET /service_template"])
+    by_id = site.run(oneflow_template, name="other", clone_of="0")
+    assert by_id["service_template"]["id"] == 2
+    for source, text in (("ghost", "clone_of names the service template 'ghost'"), ("4242", "with id 4242 (clone_of)")):
+        assert text in site.fail(oneflow_template, name="x", clone_of=source)["msg"]
+        assert site.writes == []
+
+
+def test_a_copy_with_its_vm_templates(site: Site) -> None:
+    site.run(oneflow_template, **TEMPLATE)
+    copy = site.run(oneflow_template, name="copy", clone_of="flower", clone_vm_templates="templates")
+    assert [role["template_id"] for role in copy["service_template"]["body"]["roles"]] == [1, 1]
+
+
+@pytest.mark.parametrize(("options", "field"), [({"name": "other"}, "name"), ({"mode": "640"}, "mode")])
+def test_success_that_changes_nothing_is_an_error(site: Site, options: dict[str, Any], field: str) -> None:
+    site.run(oneflow_template, **TEMPLATE)
+    site.standin.faults.add({"lie": "POST /service_template/0/action"})
+    failed = site.fail(oneflow_template, id=0, **options)
+    assert failed["failure"]["code"] == "not_applied"
+    assert field in failed["msg"]
+
+
+def test_a_removal_that_removes_nothing_is_an_error(site: Site) -> None:
+    site.run(oneflow_template, **TEMPLATE)
+    site.standin.faults.add({"lie": "DELETE /service_template/0"})
+    assert site.fail(oneflow_template, name="flower", state="absent")["failure"]["code"] == "not_applied"
+
+
+@pytest.mark.parametrize("what", ["none", "templates"])
+def test_removed_with_or_without_vm_templates(site: Site, what: str) -> None:
+    site.run(oneflow_template, **TEMPLATE)
+    site.run(oneflow_template, name="flower", state="absent", delete_vm_templates=what)
+    assert site.writes == ["DELETE /service_template/0"]
+    assert ("<VMTEMPLATE>" in site.standin.one("one.templatepool.info", -2, -1, -1)) == (what == "none")
+
+
+def _role(**given: Any) -> dict[str, Any]:
+    return {"roles": [{"name": "a", "template": "vm", **given}]}
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (_role(elasticity_policies=POLICIES["elasticity_policies"]), "which need both min_vms and max_vms"),
+        (_role(scheduled_policies=[{"type": "CHANGE", "adjust": 1}]), "one of the following is required"),
+        (
+            _role(scheduled_policies=[{"type": "CHANGE", "adjust": 1, "recurrence": "x", "start_time": "y"}]),
+            "exclusive",
+        ),
+        (_role(elasticity_policies=[{"type": "MORE", "adjust": 1, "expression": "A > 1"}]), "must be one of: CHANGE"),
+        (_role(type="vr", max_vms=2), "does not scale; leave out max_vms"),
+        (_role(type="vr", cardinality=2, template_contents=CONTENTS), "then needs FLOATING_IP"),
+        (_role(attributes={"cardinality": 2}), "'cardinality' cannot be given here"),
+        ({**_role(), "attributes": {"roles": []}}, "'roles' cannot be given here"),
+        ({**_role(), "attributes": {"custom_attrs": {}}}, "'custom_attrs' cannot be given here"),
+    ],
+)
+def test_what_oneflow_would_refuse_or_misread_is_refused_before(site: Site, options: Any, text: str) -> None:
+    assert text in site.fail(oneflow_template, name="x", **options)["msg"]
+    assert site.writes == []
+
+
+def test_opennebula_6_has_no_roles_of_routers(standin_of: Any) -> None:
+    standin = standin_of("6.10.0")
+    site = Site(standin, standin.tenant)
+    site.run(vm_template, name="vm", cpu=0.1, memory=64, disks=[{"image": "flower-debian-12"}])
+    failed = site.fail(oneflow_template, name="x", **_role(type="vr"))
+    assert "OpenNebula 6.10.0, which has no virtual router roles" in failed["msg"]
+    assert site.writes == []
+
+
 def test_wrong_credentials(standin: Any) -> None:
     site = Site(standin, ("flower", "wrong-secret"))
     failed = site.fail(oneflow_template, **TEMPLATE)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
@@ -17,7 +18,13 @@ from recording import RecordingClient
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow import facts as oneflow
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import comparable, document, legacy_body
 from ansible_collections.fact8ra.flower.plugins.module_utils._vms import vms_of
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc import image, security_group, vnet
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc import (
+    image,
+    leases,
+    security_group,
+    vm_template,
+    vnet,
+)
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import (
     as_dict,
     as_dicts,
@@ -28,6 +35,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client impo
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VNET, Objects, common_state
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import normalise
+from ansible_collections.fact8ra.flower.plugins.plugin_utils._inventory import asking, hosts, sites
 
 TAGS = st.sampled_from(["ID", "AR_POOL", "AR", "NAME", "x"])
 TEXT = st.sampled_from([None, "", " ", "\n", "7", "text"])
@@ -80,8 +88,8 @@ def _json(value: Any) -> Any:
 @given(damaged_xml("one.vn.info", "VNET"))
 def test_a_network(root: ElementTree.Element) -> None:
     raw = as_plain(root)
-    for leases in (True, False):
-        found = _json(vnet.facts(raw, leases=leases))
+    for with_leases in (True, False):
+        found = _json(vnet.facts(raw, leases=with_leases))
         assert (found["id"], found["name"]) == (int(raw["ID"]), raw["NAME"])
     assert _json(common_state(raw, {"owner": "0"}))["id"] == found["id"]
 
@@ -93,10 +101,27 @@ def test_an_image(root: ElementTree.Element) -> None:
     assert (found["id"], found["name"]) == (int(raw["ID"]), raw["NAME"])
 
 
-@given(damaged_xml("one.secgroup.info", "SECURITY_GROUP"))
-def test_a_security_group(root: ElementTree.Element) -> None:
+@given(damaged_xml("one.secgroup.info", "SECURITY_GROUP"), damaged_xml("one.vnpool.info", "VNET"))
+def test_a_security_group(root: ElementTree.Element, networks: ElementTree.Element) -> None:
     raw = as_plain(root)
-    _json([security_group.rules_of(raw), security_group.outdated(raw)])
+    client = RecordingClient({"vnpool.info": as_plain(networks)})
+    found = _json(security_group.ManagedSecurityGroup(client, {"id": None, "name": "x"}).facts(raw))
+    assert (found["id"], found["name"]) == (int(raw["ID"]), raw["NAME"])
+
+
+@given(damaged_xml("one.template.info", "VMTEMPLATE"))
+def test_a_vm_template(root: ElementTree.Element) -> None:
+    raw = as_plain(root)
+    found = _json(vm_template.ManagedVmTemplate(RecordingClient({}), {"id": None, "name": "x"}).facts(raw))
+    assert (found["id"], found["name"]) == (int(raw["ID"]), raw["NAME"])
+
+
+@given(damaged_xml("one.vn.info", "VNET"), damaged_xml("one.vm.info", "VM"))
+def test_who_holds_the_addresses_of_a_network(root: ElementTree.Element, holder: ElementTree.Element) -> None:
+    raw = as_plain(root)
+    client = RecordingClient({"vnpool.info": {"VNET": raw}, "vm.info": as_plain(holder)})
+    found = leases.find_holders(Objects(client), raw)
+    assert all(isinstance(name, str) for name in found.names)
 
 
 @given(damaged_xml("one.vnpool.info", "VNET"))
@@ -124,3 +149,25 @@ def test_a_document_of_oneflow(kind: str, data: st.DataObject) -> None:
     _json([oneflow.failed_roles(found.body), oneflow.failed_on_the_way_up(found.body)])
     _json(oneflow.facts(found, {}))
     _json(legacy_body(found.body))
+
+
+@given(damaged_document("100"), damaged_xml("one.vmpool.infoextended", "VM"))
+def test_the_inventory(service: dict[str, Any], root: ElementTree.Element) -> None:
+    try:
+        services = [document(service)]
+    except ValueError:
+        return
+    client = RecordingClient({"vmpool.infoextended": as_plain(root)})
+    site = sites.Site("alpha", {"flow_endpoint": "http://one:2474"}, (), sites.Query(every_vm=True))
+    with (
+        mock.patch.object(asking.Client, "from_params", return_value=client),
+        mock.patch.object(asking.OneFlow, "from_params", return_value=mock.Mock(**{"all.return_value": services})),
+        mock.patch.object(sites.Site, "fingerprint", "none"),
+    ):
+        answer = asking.ask(site)
+    assert _json(answer) == answer, "the cache keeps it as it is"
+    found = list(hosts.hosts(site, answer, hosts.Choices()))
+    assert [host.facts["id"] for host in found] == [vm["id"] for vm in answer["vms"]]
+    for host in found:
+        assert host.default_name
+        host.groups(hosts.GROUP_KINDS)
