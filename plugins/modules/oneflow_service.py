@@ -14,8 +14,10 @@ author:
   - The fact8ra.flower contributors (@fact8ra)
 description:
   - Instantiates a service template, waits until all VMs run, and returns their names, states and addresses.
-  - A service that is there is scaled, renamed, and given owner, group and mode. Networks and inputs of a living service
-    cannot be changed; when they differ, a warning says so.
+  - A service that is there is scaled, renamed, given owner, group and mode, and roles are added to it and removed.
+    Networks and inputs of a living service cannot be changed; when they differ, a warning says so.
+  - A service that hangs while its networks are made, or fails at that, is told with what is wrong with its parents, VM
+    templates and networks, which OneFlow itself does not say.
   - A service that a run left half deployed is waited for. One that failed is tried again with O(recover=true).
   - Removing a service takes whatever its state allows, waits until it is gone, and reports VMs that are not.
 extends_documentation_fragment:
@@ -68,23 +70,78 @@ options:
     type: dict
   roles:
     description:
-      - Roles with a cardinality or inputs of their own. A role that is missing here has what the service template says,
-        or keeps what it has.
+      - Roles with something of their own. A role that is missing here has what the service template says, or keeps what
+        it has.
+      - A role that neither the service nor its template has is added, when the entry names a VM template. OneFlow adds
+        and removes roles only of a service that is C(RUNNING), so a new service gets them after that.
+      - What is given for the making of a role counts for a new one. Of one that is there it cannot be changed; when it
+        differs, a warning says so.
     type: list
     elements: dict
     suboptions:
       name:
-        description: Name of the role.
+        description: Name of the role, of letters, digits and underscores.
         type: str
         required: true
+      state:
+        description:
+          - With V(absent) the role is removed, with its VMs. The last role cannot be; OneFlow would delete the service.
+        type: str
+        choices: [present, absent]
+        default: present
+        version_added: 1.1.0
       cardinality:
         description:
           - Number of VMs. A running service is scaled to it, role by role, through C(SCALING) and C(COOLDOWN).
-          - When a role shrinks, OneFlow removes its oldest VMs.
+          - When a role shrinks, OneFlow removes its oldest VMs; M(fact8ra.flower.oneflow_scale) removes chosen ones.
+          - A role that is added has 1.
         type: int
       user_inputs:
-        description: As O(user_inputs), for inputs that the role declares.
+        description: As O(user_inputs), for inputs that the role declares. A role that is added takes any.
         type: dict
+      template:
+        description: VM template of a role to add, by name.
+        type: str
+        version_added: 1.1.0
+      template_id:
+        description: VM template of a role to add, by id.
+        type: int
+        version_added: 1.1.0
+      type:
+        description: Kind of a role to add, VMs or virtual routers, which OpenNebula 6 has not. Without it one of VMs.
+        type: str
+        choices: [vm, vr]
+        version_added: 1.1.0
+      template_contents:
+        description: Attributes of a role to add that come to its VM template, such as C(NIC).
+        type: dict
+        version_added: 1.1.0
+      parents:
+        description: Parents of a role to add, which have to be roles of the service.
+        type: list
+        elements: str
+        version_added: 1.1.0
+      min_vms:
+        description: Least cardinality of a role to add.
+        type: int
+        version_added: 1.1.0
+      max_vms:
+        description: Greatest cardinality of a role to add.
+        type: int
+        version_added: 1.1.0
+      cooldown:
+        description: Seconds that the service rests after scaling a role to add.
+        type: int
+        version_added: 1.1.0
+      shutdown_action:
+        description: How VMs of a role to add are shut down.
+        type: str
+        choices: [terminate, terminate-hard]
+        version_added: 1.1.0
+      attributes:
+        description: Further keys of a role to add, as OneFlow takes them, such as C(elasticity_policies).
+        type: dict
+        version_added: 1.1.0
   recover:
     description:
       - Whether a service that failed on its way up is tried again, and, with O(state=absent), whether what is left of
@@ -99,7 +156,7 @@ options:
   wait:
     description:
       - Whether to wait until the service is C(RUNNING), or gone. A failed service ends the wait at once.
-      - Without it only one role can be scaled.
+      - Without it only one role can be scaled, added or removed.
     type: bool
     default: true
   wait_timeout:
@@ -113,6 +170,7 @@ notes:
 seealso:
   - module: fact8ra.flower.oneflow_template
   - module: fact8ra.flower.oneflow_service_info
+  - module: fact8ra.flower.oneflow_scale
 """
 
 EXAMPLES = r"""
@@ -140,6 +198,23 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ service.service.roles | selectattr('name', 'eq', 'supernode') | map(attribute='vms') | flatten
       | map(attribute='addresses') }}"
+
+- name: A role more, and another one less
+  fact8ra.flower.oneflow_service:
+    endpoint: https://one.example.com:2633/RPC2
+    flow_endpoint: https://one.example.com:2474
+    username: flower
+    password: "{{ vault_one_password }}"
+    name: poc-madrid
+    roles:
+      - name: monitor
+        template: flower-monitor
+        parents: [superlink]
+        template_contents:
+          NIC:
+            - NETWORK_ID: $Private
+      - name: probe
+        state: absent
 
 - name: No such service
   fact8ra.flower.oneflow_service:
@@ -250,6 +325,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._argspec import (
     wait_spec,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import run_module
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.argspec import ROLE
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.service import Manager
 
 NETWORK_SOURCES = ("network", "network_id", "template_id", "reserve_from")
@@ -282,10 +358,10 @@ SPEC = CONNECTION.merge(
             "roles": {
                 "type": "list",
                 "elements": "dict",
+                "mutually_exclusive": [("template", "template_id")],
                 "options": {
-                    "name": {"type": "str", "required": True},
-                    "cardinality": {"type": "int"},
-                    "user_inputs": {"type": "dict"},
+                    **ROLE,
+                    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
                 },
             },
             "recover": {"type": "bool", "default": False},

@@ -324,13 +324,13 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._argspec import (
     ArgumentSpec,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import run_module
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.argspec import (
+    ELASTICITY_POLICIES,
+    ROLE,
+    SCHEDULED_POLICIES,
+    SHUTDOWN_ACTION,
+)
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.template import Manager
-
-POLICY: dict[str, Any] = {
-    "type": {"type": "str", "required": True, "choices": ["CHANGE", "CARDINALITY", "PERCENTAGE_CHANGE"]},
-    "adjust": {"type": "int", "required": True},
-    "min_adjust_step": {"type": "int"},
-}
 
 SPEC = CONNECTION.merge(
     IDENTITY,
@@ -342,7 +342,7 @@ SPEC = CONNECTION.merge(
             "deployment": {"type": "str", "choices": ["none", "straight"]},
             "ready_status_gate": {"type": "bool"},
             "automatic_deletion": {"type": "bool"},
-            "shutdown_action": {"type": "str", "choices": ["terminate", "terminate-hard"]},
+            "shutdown_action": SHUTDOWN_ACTION,
             "labels": {"type": "list", "elements": "str"},
             "attributes": {"type": "dict"},
             "networks": {"type": "dict"},
@@ -352,38 +352,10 @@ SPEC = CONNECTION.merge(
                 "elements": "dict",
                 "mutually_exclusive": [("template", "template_id")],
                 "options": {
-                    "name": {"type": "str", "required": True},
-                    "type": {"type": "str", "choices": ["vm", "vr"]},
-                    "cardinality": {"type": "int"},
-                    "template": {"type": "str"},
-                    "template_id": {"type": "int"},
-                    "template_contents": {"type": "dict"},
-                    "min_vms": {"type": "int"},
-                    "max_vms": {"type": "int"},
-                    "parents": {"type": "list", "elements": "str"},
-                    "cooldown": {"type": "int"},
-                    "shutdown_action": {"type": "str", "choices": ["terminate", "terminate-hard"]},
+                    **ROLE,
                     "on_hold": {"type": "bool"},
-                    "user_inputs": {"type": "dict"},
-                    "elasticity_policies": {
-                        "type": "list",
-                        "elements": "dict",
-                        "options": {
-                            **POLICY,
-                            "expression": {"type": "str", "required": True},
-                            "period_number": {"type": "int"},
-                            "period": {"type": "int"},
-                            "cooldown": {"type": "int"},
-                        },
-                    },
-                    "scheduled_policies": {
-                        "type": "list",
-                        "elements": "dict",
-                        "mutually_exclusive": [("recurrence", "start_time")],
-                        "required_one_of": [("recurrence", "start_time")],
-                        "options": {**POLICY, "recurrence": {"type": "str"}, "start_time": {"type": "str"}},
-                    },
-                    "attributes": {"type": "dict"},
+                    "elasticity_policies": ELASTICITY_POLICIES,
+                    "scheduled_policies": SCHEDULED_POLICIES,
                 },
             },
             "clone_of": {"type": "str"},

@@ -48,7 +48,7 @@ _OTHERS_ROLE = ("name", "template", "template_id", "template_contents", "vm_temp
 )
 _ROLE_NAME = re.compile(r"\w+", re.ASCII)
 _POLICIES = ("elasticity_policies", "scheduled_policies")
-_ROLE_DEFAULTS = {"type": "vm", "cardinality": 1}
+ROLE_DEFAULTS = {"type": "vm", "cardinality": 1}
 _NETWORK_DEFAULT = "M|network| | |id:"
 
 
@@ -74,7 +74,7 @@ def desired_body(params: Mapping[str, Any], template_id: Callable[[str], int | s
     body.update(_attributes(params, (*BODY_KEYS, *_OTHERS_BODY), "attributes"))
     if params.get("roles") is not None:
         body["roles"] = [desired_role(role, template_id) for role in params["roles"]]
-        _check_names([role["name"] for role in body["roles"]])
+        check_names([role["name"] for role in body["roles"]])
     return body
 
 
@@ -113,7 +113,8 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in values.items()}
 
 
-def _check_names(names: Sequence[str]) -> None:
+def check_names(names: Sequence[str]) -> None:
+    """Raise InvalidInput for the name of a role that OneFlow refuses or that comes twice."""
     for name in names:
         if not _ROLE_NAME.fullmatch(name):
             raise InvalidInput(
@@ -136,7 +137,7 @@ def merged_body(current: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[
     body = {**current, **{key: value for key, value in desired.items() if key != "roles"}}
     if "roles" in desired:
         have = {role.get("name"): role for role in as_list(current.get("roles"))}
-        body["roles"] = [{**have.get(role["name"], _ROLE_DEFAULTS), **role} for role in desired["roles"]]
+        body["roles"] = [{**have.get(role["name"], ROLE_DEFAULTS), **role} for role in desired["roles"]]
     return body
 
 

@@ -63,6 +63,7 @@ class OneFlow:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self._lists: dict[str, list[Document]] = {}
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> OneFlow:
@@ -81,6 +82,12 @@ class OneFlow:
             return pool(answer)
         except ValueError as error:
             raise self._not_oneflow(f"GET {kind.path}: {error}") from None
+
+    def _listed(self, kind: Kind) -> list[Document]:
+        """Return all documents of a kind as they were when names were first looked up in this run."""
+        if kind.path not in self._lists:
+            self._lists[kind.path] = self.all(kind)
+        return self._lists[kind.path]
 
     def get(self, kind: Kind, number: int) -> Document | None:
         """Return a document by id; None when there is none, or when the id belongs to a document of another kind."""
@@ -113,7 +120,7 @@ class OneFlow:
         name = params["name"]
         if not str(name).strip():
             raise InvalidInput(f"name is empty; give the name of the {kind.noun}.", details={"option": "name"})
-        named = [one for one in self.all(kind) if one.name == name]
+        named = [one for one in self._listed(kind) if one.name == name]
         for owner in (params.get("owner"), params["username"]):
             owned = [one for one in named if owner is not None and str(owner) in (one.uname, str(one.uid))]
             if len(owned) == 1:
@@ -146,7 +153,7 @@ class OneFlow:
             NotFound: there is none; the message lists the names that there are.
             Ambiguous: several fit.
         """
-        every = self.all(kind)
+        every = self._listed(kind)
         named = [one for one in every if one.name == name]
         fitting = [one for one in named if one.uname == self.target.username] or named
         if len(fitting) > 1:

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound, Refused
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import as_list
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VM_TEMPLATE, Objects
 
@@ -34,14 +34,7 @@ def check_body(body: Mapping[str, Any], where: str) -> None:
             details={"option": "roles"},
         )
     for name, role in roles.items():
-        unknown = sorted(set(map(str, as_list(role.get("parents")))) - roles.keys())
-        if unknown:
-            raise InvalidInput(
-                f"{where}: role {name!r} has the parent {', '.join(map(repr, unknown))}, which is no role of it "
-                f"(there are {', '.join(map(repr, roles))}). OneFlow would accept that and the service would stay in "
-                "DEPLOYING_NETS for ever.",
-                details={"option": "roles", "role": name, "unknown_parents": unknown},
-            )
+        check_parents(role, roles, where)
         if role.get("template_id") in (None, ""):
             raise InvalidInput(
                 f"{where}: role {name!r} names no VM template; give template or template_id.",
@@ -49,6 +42,37 @@ def check_body(body: Mapping[str, Any], where: str) -> None:
             )
         check_role(role, where)
     _check_cycle(roles, where)
+
+
+def check_parents(role: Mapping[str, Any], roles: Collection[str], where: str) -> None:
+    """Raise InvalidInput for a role with a parent that is none of the roles."""
+    unknown = sorted(set(map(str, as_list(role.get("parents")))) - set(roles))
+    if unknown:
+        raise InvalidInput(
+            f"{where}: role {role.get('name')!r} has the parent {', '.join(map(repr, unknown))}, which is no role of "
+            f"it (there are {', '.join(map(repr, roles))}). OneFlow would accept that and the service would stay in "
+            "DEPLOYING_NETS for ever.",
+            details={"option": "roles", "role": role.get("name"), "unknown_parents": unknown},
+        )
+
+
+def check_scalable(body: Mapping[str, Any], role: Mapping[str, Any], wanted: int, where: str) -> None:
+    """Raise Refused where OneFlow cannot scale a role of a living service, or would delete the service by that."""
+    name = role.get("name")
+    if role.get("type") == "vr":
+        raise Refused(
+            f"role {name!r} of {where} is one of virtual routers, whose number OneFlow cannot change.",
+            code="not_scalable",
+            details={"role": name},
+        )
+    others = [one for one in as_list(body.get("roles")) if one.get("name") != name]
+    if wanted == 0 and body.get("automatic_deletion") and not any(as_list(one.get("nodes")) for one in others):
+        raise Refused(
+            f"role {name!r} of {where} holds the last VMs of a service with automatic_deletion; without them OneFlow "
+            "deletes the whole service. To have that, use oneflow_service with state: absent.",
+            code="last_vms",
+            details={"role": name},
+        )
 
 
 def check_role(role: Mapping[str, Any], where: str) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
     NotFound,
     OpenNebulaError,
     Refused,
+    about,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, OneFlow
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import (
@@ -341,7 +342,7 @@ class Manager:
         if predicted:
             result.update(name=state["name"], mode=state["mode"], state=state["state"])
             known = {role["name"]: role for role in result["roles"]}
-            fresh = {"state": None, "vms": []}
+            fresh: dict[str, Any] = {"state": None, "vms": []}
             result["roles"] = [
                 {"name": name, **fresh, **known.get(name, {}), **role} for name, role in state["roles"].items()
             ]

@@ -212,7 +212,7 @@ def given_roles(
         name = str(option["name"])
         if name not in known:
             raise InvalidInput(
-                f"roles: {where} has no role {name!r}; it has {_names(known)}.",
+                f"roles: {where} has no role {name!r}; it has {_names(known)}. A new one needs a template.",
                 details={"option": "roles", "role": name},
             )
         if name in options:

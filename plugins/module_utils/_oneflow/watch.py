@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import OpenNebulaError, Refused, ResourceTimeout
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.causes import nets_causes, unmade_networks
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, OneFlow
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import (
     failed_on_the_way_up,
@@ -46,9 +47,9 @@ MEND_VMS = "bring them back, or remove them"
 
 LEAVING = frozenset({"SHUTDOWN", "EPILOG", "CANCEL", "CLEANUP_DELETE"})
 """What a VM does on its way to DONE."""
-_NETS_CAUSES = (
-    "look for a role whose parent is no role of the service, and for VM templates that do not exist or that the owner "
-    "may not use; OneFlow reports neither. Remove the service with state: absent and correct its template"
+_CORRECT = "remove the service with state: absent and correct its template"
+_NETS_UNKNOWN = (
+    "nothing is found wrong with its parents, VM templates and networks; the log of the OneFlow server may tell more"
 )
 _COOLDOWN = (
     "The time of SCALING and of the COOLDOWN after each scaled role is part of wait_timeout; the cooldown is an option "
@@ -58,7 +59,6 @@ _REASONS = {
     ServiceState.PENDING: (
         "Nothing was started; an instantiation that failed leaves such a service behind. Remove it with state: absent."
     ),
-    ServiceState.DEPLOYING_NETS: f"For causes, {_NETS_CAUSES}.",
     ServiceState.SCALING: _COOLDOWN,
     ServiceState.COOLDOWN: _COOLDOWN,
     ServiceState.UNDEPLOYING: "A VM that cannot be shut down leaves the service so; it is not deleted a second time.",
@@ -102,8 +102,13 @@ class Watch:
         self.flow.act(SERVICE, found.id, perform, params)
         self._acted = (found.body.get("log"), self.clock() + ACTION_GRACE)
 
-    def until_up(self, found: Document, wanted: ServiceState) -> Document:
+    def until_up(
+        self, found: Document, wanted: ServiceState, *, passing: frozenset[ServiceState] = frozenset()
+    ) -> Document:
         """Wait until a service is RUNNING, or in another wanted state, and return it.
+
+        Args:
+            passing: states on the way that otherwise mean that it goes.
 
         Raises:
             Refused: the service failed, lost VMs, is on hold, was removed or hangs.
@@ -130,7 +135,7 @@ class Watch:
                 what=f"{self.label(found)} to become {wanted.name}",
                 timeout=self.left(),
                 state=lambda seen: service_state_name(seen.body.get("state")),
-                check=self._check_coming_up,
+                check=lambda seen: None if state_of(seen.body) in passing else self._check_coming_up(seen),
                 clock=self.clock,
                 sleep=self.sleep,
             )
@@ -168,15 +173,17 @@ class Watch:
         to_make = any("id" not in network for network in networks_of(seen.body).values())
         if not to_make and self.clock() - self._nets_since > NETS_STUCK:
             what = f"hangs: {NETS_STUCK:g} s in DEPLOYING_NETS without a network to make"
-            raise self.failed(seen, what, _NETS_CAUSES, code="service_stuck")
+            raise self.failed(seen, what, _CORRECT, code="service_stuck")
 
-    def until_gone(self, found: Document, *, recover: bool) -> list[Vm]:
+    def until_gone(self, found: Document, *, recover: bool, may_return: bool = False) -> list[Vm] | Document:
         """Wait until a service that is being removed is gone, and return those of its VMs that are not.
 
         OneFlow may drop a service while VMs of it run on; nobody would look for them there again.
 
         Args:
             recover: remove what is left when the removal fails.
+            may_return: whether the service may be back in RUNNING, because only a role of it was removed by somebody
+                else; it is returned then.
 
         Raises:
             Refused: the removal failed.
@@ -198,9 +205,9 @@ class Watch:
             self.act(seen, "recover", delete=True)
 
         try:
-            wait_for(
+            seen = wait_for(
                 look,
-                lambda seen: seen is None,
+                lambda seen: seen is None or (may_return and state_of(seen.body) is ServiceState.RUNNING),
                 what=f"{self.label(found)} to be gone",
                 timeout=self.left(),
                 state=lambda seen: "gone" if seen is None else service_state_name(seen.body.get("state")),
@@ -210,6 +217,8 @@ class Watch:
             )
         except ResourceTimeout as error:
             raise self._timeout(error, last, "gone") from None
+        if seen is not None:
+            return seen
         return self._lingering(found.id, {*node_ids(found.body), *node_ids(last.body)})
 
     def _lingering(self, service_id: int, ids: set[int]) -> list[Vm]:
@@ -234,18 +243,21 @@ class Watch:
     def failed(self, seen: Document, what: str, advice: str, code: str = "service_failed") -> Refused:
         """Return the error for a service that will not come: with its state, its VMs that do not run, its log."""
         state = service_state_name(seen.body.get("state"))
-        log, vms = log_of(seen.body), self._troubled(seen)
+        log, vms, causes = log_of(seen.body), self._troubled(seen), self._causes(seen)
         roles = failed_roles(seen.body)
-        parts = [f"{self.label(seen)} {what} (it is {state})"]
+        parts = [f"{self.label(seen)} {what} (it is {state})", *causes]
         parts += [f"failed roles: {', '.join(roles)}"] if roles else []
         parts += [f"VMs: {', '.join(vms)}"] if vms else []
         parts += [f"its log ends with: {' / '.join(log)}"] if log else []
-        details = {"id": seen.id, "state": state, "roles": roles, "log": log, "vms": vms}
+        details = {"id": seen.id, "state": state, "roles": roles, "log": log, "vms": vms, "causes": causes}
         return Refused(f"{'; '.join(parts)}. To go on: {advice}.", code=code, details=details)
 
     def _timeout(self, error: ResourceTimeout, seen: Document, wanted: str) -> ResourceTimeout:
         state = state_of(seen.body)
         reason = _REASONS.get(state, "") if state is not None else ""
+        causes = self._causes(seen)
+        if causes:
+            reason = f"Causes: {'; '.join(causes)}. To go on: {_CORRECT}."
         if state is ServiceState.DEPLOYING and seen.body.get("ready_status_gate"):
             reason = "The template has ready_status_gate: each VM has to report READY=YES to OneGate."
         log, vms = log_of(seen.body), self._troubled(seen, every=wanted == "gone")
@@ -259,7 +271,7 @@ class Watch:
         return ResourceTimeout(
             " ".join(part for part in parts if part),
             last_state=error.last_state,
-            details={"id": seen.id, "log": log, "vms": vms},
+            details={"id": seen.id, "log": log, "vms": vms, "causes": causes},
         )
 
     def _troubled(self, seen: Document, *, every: bool = False) -> list[str]:
@@ -273,6 +285,15 @@ class Watch:
             return [vm.describe() for vm in vms.values() if not vm.gone]
         gone = [f"id {number} (gone)" for number in ids if number not in vms]
         return [vm.describe() for vm in vms.values() if not vm.running or vm.user_template.get("ERROR")] + gone
+
+    def _causes(self, seen: Document) -> list[str]:
+        """Return what keeps a service from its networks, or from what comes after them."""
+        state = state_of(seen.body)
+        if state is ServiceState.DEPLOYING_NETS:
+            return nets_causes(seen.body, self.client) or [_NETS_UNKNOWN]
+        if state is ServiceState.FAILED_DEPLOYING_NETS:
+            return nets_causes(seen.body, self.client)
+        return unmade_networks(seen.body) if state is ServiceState.FAILED_DEPLOYING else []
 
     def _just_acted(self, seen: Document) -> bool:
         """Tell whether the state may be the one from before an action; a new log line means that it is a new one."""

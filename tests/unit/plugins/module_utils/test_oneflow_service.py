@@ -67,6 +67,7 @@ def _client(*vms: dict[str, Any], version: str = "7.4.0", **answers: Any) -> Rec
             "vnpool.info": {"VNET": [pool_object(1, "lan"), pool_object(0, "zero")]},
             "templatepool.info": {"VMTEMPLATE": pool_object(2, "vm")},
             "vmpool.infoextended": {"VM": list(vms or VMS)},
+            "vn.info": {"ID": "1", "NAME": "lan", "STATE": "1"},
             **answers,
         }
     )
@@ -350,9 +351,54 @@ def test_a_hang_in_deploying_nets_ends_before_the_timeout_with_its_causes() -> N
     with pytest.raises(Refused, match="120 s in DEPLOYING_NETS") as raised:
         manager.ensure(check_mode=False)
     assert raised.value.code == "service_stuck"
-    assert "parent" in raised.value.message
-    assert "VM templates that do not exist" in raised.value.message
+    assert "nothing is found wrong with its parents, VM templates and networks" in raised.value.message
     assert 120 < clock.now < 130
+
+
+@pytest.mark.parametrize(
+    ("more", "network", "text"),
+    [
+        (
+            {"roles": [{**TEMPLATE_BODY["roles"][1], "parents": ["ghost"]}]},
+            {},
+            "role 'supernode' has the parent 'ghost', which is no role of it",
+        ),
+        (
+            {"roles": [{**TEMPLATE_BODY["roles"][0], "template_id": 4242}]},
+            {},
+            "role 'superlink' uses VM template 4242, which does not exist or may not be used",
+        ),
+        ({}, {"STATE": "5", "TEMPLATE": {"ERROR": "no driver"}}, "network 'Private' (id 1) is in ERROR: no driver"),
+        ({}, {"STATE": "2"}, "network 'Private' (id 1) is in LOCK_CREATE"),
+        ({}, NotFound("no"), "network 'Private' (id 1) does not exist"),
+        (
+            {"networks_values": [{"Private": {"reserve_from": 1, "extra": "SIZE=4"}}]},
+            {},
+            "network 'Private' was not made from reserve_from 1",
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", [11, 13])
+def test_what_keeps_a_service_from_its_networks_is_named(state: int, more: Any, network: Any, text: str) -> None:
+    stuck = service(7, state, vms=False, more=more)
+    steps = [*_creation(), *[get(f"{PATH}/7", stuck)] * (9 if state == 11 else 1)]
+    client = _client(**{"vn.info": network})
+    with pytest.raises(OpenNebulaError) as raised:
+        Run({**NEW, "wait_timeout": 3}, *steps[:12], client=client)
+    assert text in raised.value.message
+    assert text in str(raised.value.details["causes"])
+
+
+def test_a_hang_is_told_even_when_oned_does_not_answer() -> None:
+    client = _client(**{"vn.info": NotAuthorized("no")})
+    with pytest.raises(ResourceTimeout, match="nothing is found wrong"):
+        Run({**NEW, "wait_timeout": 3}, *_creation(), *_states(*[11] * 9)[:9], client=client)
+
+
+def test_networks_that_could_not_be_made_are_told_of_a_failed_service() -> None:
+    more = {"networks_values": [{"Private": {"template_id": 3}}]}
+    with pytest.raises(Refused, match="network 'Private' was not made from template_id 3; the log of the OneFlow"):
+        Run(NEW, *_creation(), get(f"{PATH}/7", service(7, 7, vms=False, more=more)))
 
 
 def test_networks_that_are_made_may_take_longer() -> None:
@@ -375,7 +421,7 @@ def test_networks_that_are_made_may_take_longer() -> None:
         (0, {}, "Nothing was started"),
         (1, {}, "it is DEPLOYING"),
         (1, {"ready_status_gate": True}, "READY=YES"),
-        (11, {"networks_values": [{"Private": {"reserve_from": 1}}]}, "parent"),
+        (11, {"networks_values": [{"Private": {"reserve_from": 1}}]}, "was not made"),
     ],
 )
 def test_a_timeout_says_what_is_waited_for(state: int, more: dict[str, Any], text: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from opennebula_site import Site
 
 from ansible_collections.fact8ra.flower.plugins.modules import (
+    oneflow_scale,
     oneflow_service,
     oneflow_service_info,
     oneflow_template,
@@ -226,6 +227,69 @@ def test_hold_and_release(site: Site) -> None:
     assert site.fail(oneflow_service, **SERVICE)["failure"]["code"] == "service_on_hold"
     released = site.run(oneflow_service, **SERVICE, hold=False)
     assert (released["changed"], released["service"]["state"]) == (True, "RUNNING")
+
+
+PROBE: dict[str, Any] = {"name": "probe", "template": "vm", "cardinality": 2, "template_contents": CONTENTS}
+
+
+def test_a_role_is_added_and_removed(site: Site) -> None:
+    site.run(oneflow_service, **SERVICE)
+    for roles, sent, names in (
+        ([PROBE], ["POST /service/1/role_action"], ["superlink", "supernode", "probe"]),
+        ([{"name": "probe", "state": "absent"}], ["POST /service/1/role_action"], ["superlink", "supernode"]),
+    ):
+        predicted = site.run(oneflow_service, check=True, diff=True, **SERVICE, roles=roles)
+        assert (predicted["changed"], site.writes) == (True, [])
+        done = site.run(oneflow_service, diff=True, **SERVICE, roles=roles)
+        assert (done["changed"], done["diff"], site.writes) == (True, predicted["diff"], sent)
+        assert [role["name"] for role in done["service"]["roles"]] == names
+        assert not site.run(oneflow_service, **SERVICE, roles=roles)["changed"]
+        assert site.writes == []
+    assert "<NAME>probe_" not in site.standin.one("one.vmpool.info", -2, -1, -1, -1)
+
+
+def test_an_added_role_has_vms_with_addresses(site: Site) -> None:
+    service = site.run(oneflow_service, **SERVICE, roles=[PROBE])["service"]
+    assert site.writes == ["POST /service_template/0/action", "POST /service/1/role_action"]
+    assert _vms(service)["probe"] == ["probe_0", "probe_1"]
+    assert [vm["addresses"] for vm in service["roles"][2]["vms"]] == [["10.71.1.13"], ["10.71.1.14"]]
+
+
+@pytest.mark.parametrize("fault", ["rename", "chmod"])
+def test_success_that_changes_nothing_is_an_error(site: Site, fault: str) -> None:
+    number = site.run(oneflow_service, **SERVICE)["service"]["id"]
+    site.standin.faults.add({"lie": f"POST /service/{number}/action"})
+    options = {"rename": {"name": "other"}, "chmod": {"mode": "640"}}[fault]
+    failed = site.fail(oneflow_service, id=number, **options)
+    assert failed["failure"]["code"] == "not_applied"
+
+
+@pytest.mark.parametrize("version", ["6.8.0", "6.10.0", "7.4.0"])
+def test_every_version(standin_of: Any, version: str) -> None:
+    standin = standin_of(version)
+    site = Site(standin, standin.tenant)
+    site.run(vnet, name="lan", vn_mad="bridge", bridge="br0", address_ranges=[{"ip": "10.71.1.10", "size": 20}])
+    site.run(vm_template, name="vm", cpu=0.1, memory=64, disks=[{"image": "flower-debian-12"}])
+    assert site.run(oneflow_template, **TEMPLATE)["changed"]
+    assert not site.run(oneflow_template, **TEMPLATE)["changed"]
+    assert "system.version" not in site.calls, "nothing was to be sent"
+    changed = {**TEMPLATE, "user_inputs": {"VERSION": "O|text|Version| |1.42.0"}, "labels": ["a", "b"]}
+    assert site.run(oneflow_template, **changed)["changed"]
+    assert site.calls.count("system.version") == 1
+    assert not site.run(oneflow_template, **changed)["changed"]
+    service = site.run(oneflow_service, **SERVICE, user_inputs={"VERSION": "x"})["service"]
+    assert site.calls.count("system.version") == 1
+    assert service["roles"][1]["vms"][0]["addresses"]
+    assert site.run(oneflow_service, **SERVICE, roles=[PROBE])["changed"]
+    assert not site.run(oneflow_service, **SERVICE, roles=[PROBE])["changed"]
+    assert (site.flow_calls, site.calls) == (
+        ["GET /service"],
+        ["templatepool.info", "vnpool.info", "vmpool.infoextended"],
+    )
+    assert site.run(oneflow_scale, service="fed", role="probe", cardinality=1, wait_timeout=20)["changed"]
+    assert site.run(oneflow_service, **SERVICE, roles=[{"name": "probe", "state": "absent"}])["changed"]
+    assert site.run(oneflow_service, name="fed", state="absent", wait_timeout=20)["changed"]
+    assert site.run(oneflow_template, name="flower", state="absent")["changed"]
 
 
 @pytest.mark.parametrize(
