@@ -41,6 +41,10 @@ class Personality:
 
     #: What ``one.system.version`` answers.
     version: str = "7.4.0"
+    #: Whether a copy asks for CREATE on the original, else for USE.
+    clone_asks_create: bool = True
+    #: Whether a copy that cannot be made is an error of kind ALLOCATE.
+    clone_error_allocates: bool = False
     # Networks.
     #: Whether networks show the id of their template.
     net_template_id: bool = True
@@ -117,6 +121,8 @@ _NO_CAPACITY: Final = "Cannot dispatch VM: No host with enough capacity to deplo
 LATEST: Final = Personality()
 _V6_10: Final = Personality(
     version="6.10.0",
+    clone_asks_create=False,
+    clone_error_allocates=True,
     net_template_id=False,
     net_update_needs_driver=False,
     any_bridge_type=True,

@@ -45,9 +45,10 @@ class Rpc:
         self.groups = groups
         self.faults = faults
         self.methods: dict[str, Handler] = {}
+        image_api = ImageApi(cloud)
         for api in (
             SystemApi(cloud), UserApi(cloud), GroupApi(cloud), AclApi(cloud), VNetApi(cloud), VNTemplateApi(cloud),
-            SecurityGroupApi(cloud), ImageApi(cloud), VMTemplateApi(cloud), VmApi(cloud, life), HostApi(cloud),
+            SecurityGroupApi(cloud), image_api, VMTemplateApi(cloud, image_api), VmApi(cloud, life), HostApi(cloud),
             ClusterApi(cloud), DatastoreApi(cloud), ZoneApi(cloud), DocumentApi(cloud), MarketplaceApi(cloud),
             MarketAppApi(cloud),
         ):  # fmt: skip
@@ -102,6 +103,9 @@ class Rpc:
         elif method in ("one.image.allocate", "one.image.clone", "one.image.delete"):
             image = self.cloud.pool(Image).get(result)
             if image:
+                self.images.watch(image)
+        elif method in ("one.template.clone", "one.template.delete"):
+            for image in self.cloud.pool(Image).values():
                 self.images.watch(image)
         elif method in ("one.secgroup.update", "one.secgroup.commit"):
             self.groups.watch(self.cloud.find(SecurityGroup, result))

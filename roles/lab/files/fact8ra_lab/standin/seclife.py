@@ -13,7 +13,7 @@ from .clock import Clock
 from .cloud import Cloud
 from .faults import Faults
 from .model import VM, SecurityGroup
-from .vmlife import ACTIVE, BOOT, BOOT_FAILURE, BOOT_POWEROFF, RUNNING, UNKNOWN
+from .vmstates import ACTIVE, BOOT, BOOT_FAILURE, BOOT_POWEROFF, RUNNING, UNKNOWN
 
 #: LCM states in which the rules of a VM cannot be changed.
 _CANNOT: Final = (BOOT, BOOT_POWEROFF, BOOT_FAILURE, UNKNOWN)

@@ -1,15 +1,13 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A new VM from a template: disks, NICs with leases, PCI requests and the context with its variables filled in.
+"""A new VM from a template: disks, NICs with leases, PCI requests and the context.
 
-Source: VirtualMachine::insert, VirtualMachineContext.cc, VirtualMachineNics.cc and vm_var_syntax.y of oned.
+Source: VirtualMachine::insert and VirtualMachineNics.cc of oned.
 """
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +29,7 @@ from .imagelife import (
 )
 from .model import VM, Datastore, Image, SecurityGroup, User, VNet
 from .template import Template, Vector
+from .vmcontext import context, letter
 
 _LEAD: Final = "Error allocating a new virtual machine. "
 _INHERITED: Final = (
@@ -38,25 +37,12 @@ _INHERITED: Final = (
     "IP6_METHOD", "INBOUND_AVG_BW", "INBOUND_PEAK_BW", "INBOUND_PEAK_KB", "OUTBOUND_AVG_BW", "OUTBOUND_PEAK_BW",
     "OUTBOUND_PEAK_KB", "GATEWAY", "DNS", "CVLANS", "QINQ_TYPE", "TRUST", "SPOOFCHK",
 )  # fmt: skip
-#: Context variable of a NIC -> attribute, looked up in the NIC, then in the range, then in the network.
-_NETWORK_CONTEXT: Final = {
-    "IP": "IP", "MAC": "MAC", "MASK": "NETWORK_MASK", "NETWORK": "NETWORK_ADDRESS", "GATEWAY": "GATEWAY", "DNS": "DNS",
-    "SEARCH_DOMAIN": "SEARCH_DOMAIN", "MTU": "GUEST_MTU", "METRIC": "METRIC", "METHOD": "METHOD",
-    "VLAN_ID": "VLAN_ID", "VROUTER_IP": "VROUTER_IP", "VROUTER_MANAGEMENT": "VROUTER_MANAGEMENT",
-    "EXTERNAL": "EXTERNAL", "ROUTES": "ROUTES", "IP6": "IP6", "IP6_ULA": "IP6_ULA", "IP6_GATEWAY": "GATEWAY6",
-    "IP6_METRIC": "IP6_METRIC", "IP6_METHOD": "IP6_METHOD", "IP6_PREFIX_LENGTH": "PREFIX_LENGTH",
-    "VROUTER_IP6": "VROUTER_IP6",
-}  # fmt: skip
-_NIC_ONLY: Final = ("IP", "MAC", "VROUTER_IP", "VROUTER_MANAGEMENT", "EXTERNAL", "IP6", "IP6_ULA", "VROUTER_IP6")
 #: Parts of a template that become the VM's TEMPLATE; the rest is its USER_TEMPLATE.
 _CORE: Final = (
     "CPU", "VCPU", "MEMORY", "DISK", "NIC", "NIC_ALIAS", "PCI", "CONTEXT", "OS", "FEATURES", "GRAPHICS", "INPUT", "RAW",
     "TOPOLOGY", "CPU_MODEL", "VMGROUP", "NIC_DEFAULT", "TM_MAD_SYSTEM", "VCPU_MAX", "MEMORY_MAX", "MEMORY_SLOTS",
     "MEMORY_RESIZE_MODE",
 )  # fmt: skip
-_VARIABLE: Final = re.compile(r"\$(?:(\w+)\[([^\]]*)\]|(\w+))")
-
-
 #: State of an image that a VM takes, by its state before and whether it is persistent.
 _TAKEN: Final = {
     READY: (USED, USED_PERS), USED: (USED, USED), USED_PERS: (USED_PERS, USED_PERS),
@@ -77,7 +63,8 @@ def _refuse(text: str) -> OneError:
     return OneError(ALLOCATE, _LEAD + text)
 
 
-def _find_image(cloud: Cloud, caller: Caller, disk: Vector) -> Image | None:
+def find_image(cloud: Cloud, caller: Caller, disk: Vector) -> Image | None:
+    """The image that a disk names, or None where it names none. Raises OneError."""
     if disk.get("IMAGE_ID"):
         image = cloud.pool(Image).get(int(disk["IMAGE_ID"])) if disk["IMAGE_ID"].isdigit() else None
         if image is None:
@@ -123,10 +110,6 @@ def _owner(cloud: Cloud, caller: Caller, vector: Vector, what: str) -> int:
     return user.id if user else caller.uid
 
 
-def _letter(index: int) -> str:
-    return chr(ord("a") + index)
-
-
 def _disk(cloud: Cloud, image: Image | None, given: Vector, index: int) -> Vector:
     store = cloud.pool(Datastore)[image.datastore_id if image else 1]
     prefix = given.get("DEV_PREFIX") or (image.template.text("DEV_PREFIX", "sd") if image else "sd")
@@ -145,7 +128,7 @@ def _disk(cloud: Cloud, image: Image | None, given: Vector, index: int) -> Vecto
         "PERSISTENT_SNAPSHOTS": "YES",
         "READONLY": "NO",
         "SAVE": "YES" if image and image.persistent else "NO",
-        "TARGET": given.get("TARGET") or prefix + _letter(index),
+        "TARGET": given.get("TARGET") or prefix + letter(index),
         "TM_MAD": store.tm_mad,
     }
     if image:
@@ -208,75 +191,6 @@ def _nic(cloud: Cloud, net: VNet | None, given: Vector, vm_id: int, index: int) 
     return nic
 
 
-def network_context(cloud: Cloud, nic: Vector, index: int) -> Vector:
-    """The ETHn_ variables of a NIC."""
-    net = cloud.pool(VNet).get(int(nic["NETWORK_ID"])) if nic.get("NETWORK_ID") else None
-    ar = next((item for item in net.ars if str(item.id) == nic.get("AR_ID")), None) if net else None
-    result = {}
-    for variable, key in _NETWORK_CONTEXT.items():
-        value = nic.get(key, "")
-        if not value and variable not in _NIC_ONLY and net:
-            value = (ar.attributes.get(key, "") if ar else "") or net.template.text(key)
-        result[f"ETH{index}_{variable}"] = value
-    return result
-
-
-def fill(text: str, cloud: Cloud, vm: VM) -> str:
-    """The text with $NAME, $USER[NAME], $NETWORK[NAME, NIC_ID=0] and $IMAGE[..] replaced; unknown ones vanish."""
-
-    def vector(name: str, inner: str) -> str:
-        wanted, _separator, condition = (part.strip() for part in inner.partition(","))
-        wanted = wanted.upper()
-        key, _separator, value = (part.strip().strip('"') for part in condition.partition("="))
-        if name == "USER":
-            user = cloud.pool(User).get(vm.uid)
-            return user.template.text(wanted) if user else ""
-        source = {"NETWORK": "NIC", "IMAGE": "DISK"}.get(name, name)
-        for item in vm.template.vectors(source):
-            if key and item.get(key.upper()) != value:
-                continue
-            if name == "NETWORK":
-                net = cloud.pool(VNet).get(int(item.get("NETWORK_ID") or -1))
-                return net.template.text(wanted) if net else ""
-            if name == "IMAGE":
-                image = cloud.pool(Image).get(int(item.get("IMAGE_ID") or -1))
-                return image.template.text(wanted) if image else ""
-            return item.get(wanted, "")
-        return ""
-
-    singles: dict[str, Callable[[], str]] = {
-        "UID": lambda: str(vm.uid),
-        "GID": lambda: str(vm.gid),
-        "UNAME": lambda: cloud.user_name(vm.uid),
-        "GNAME": lambda: cloud.group_name(vm.gid),
-        "NAME": lambda: vm.name,
-    }
-
-    def replace(match: re.Match[str]) -> str:
-        if match[1]:
-            return vector(match[1].upper(), match[2])
-        name = match[3].upper()
-        if name in singles:
-            return singles[name]()
-        return vm.template.text(name) or vm.user_template.text(name)
-
-    return _VARIABLE.sub(replace, text)
-
-
-def _context(cloud: Cloud, vm: VM, given: Vector) -> Vector:
-    disks = len(vm.template.vectors("DISK"))
-    context = {key: fill(value, cloud, vm) for key, value in given.items()}
-    if given.get("NETWORK", "").upper() in ("YES", "TRUE"):
-        for index, nic in enumerate(vm.template.vectors("NIC")):
-            context |= network_context(cloud, nic, index)
-    if given.get("TOKEN", "").upper() in ("YES", "TRUE"):
-        context["ONEGATE_ENDPOINT"] = cloud.gate_endpoint
-        context["VMID"] = str(vm.id)
-    context["DISK_ID"] = str(disks)
-    context.setdefault("TARGET", "sd" + _letter(disks))
-    return context
-
-
 def _check_sizes(template: Template) -> None:
     for name, whole in (("MEMORY", True), ("CPU", False)):
         try:
@@ -303,7 +217,7 @@ def _check_image(image: Image) -> None:
 
 def create(cloud: Cloud, caller: Caller, template: Template, origin: Origin, hold: bool, requests: list[Request]) -> VM:
     """A VM in PENDING (or HOLD). Raises OneError, and then nothing was leased or used."""
-    images = [_find_image(cloud, caller, disk) for disk in template.vectors("DISK")]
+    images = [find_image(cloud, caller, disk) for disk in template.vectors("DISK")]
     nets = [_find_net(cloud, caller, nic) for nic in template.vectors("NIC")]
     requests = [
         *requests,
@@ -367,7 +281,7 @@ def create(cloud: Cloud, caller: Caller, template: Template, origin: Origin, hol
             cloud.touch(image)
     contexts = template.vectors("CONTEXT")
     if contexts:
-        core.put("CONTEXT", _context(cloud, vm, contexts[0]))
+        core.put("CONTEXT", context(cloud, vm, contexts[0]))
     return cloud.insert(vm)
 
 

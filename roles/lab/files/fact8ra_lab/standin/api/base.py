@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from ..access import ADMIN, MANAGE, USE, Caller, Request
+from ..access import ADMIN, CREATE, MANAGE, USE, Caller, Request
 from ..cloud import Cloud, now
-from ..errors import ACTION, INTERNAL, RPC_API, OneError
+from ..errors import ACTION, ALLOCATE, INTERNAL, RPC_API, OneError
 from ..model import Group, Resource, User
 from ..template import Template
 from ..xmlout import header_xml
@@ -179,6 +179,20 @@ class PoolApi(Generic[R]):
         item.locked, item.lock_owner = 0, -1
         self.cloud.touch(item)
         return number
+
+    def _authorize_clone(self, caller: Caller, item: R) -> None:
+        """Raises OneError where the caller may not copy the object."""
+        right = CREATE if self.cloud.personality.clone_asks_create else USE
+        self.cloud.authorize(caller, Request(right, item.kind, item), self.cloud.may_create(caller, item.kind))
+
+    def _copy(self, item: R, make: Callable[[], int]) -> int:
+        """Makes a copy. Raises OneError as ``clone`` words it."""
+        try:
+            return make()
+        except OneError as error:
+            if not self.cloud.personality.clone_error_allocates:
+                raise
+            raise OneError(ALLOCATE, f"Error allocating a new {item.label}. {error.text}") from error
 
     def delete(self, caller: Caller, number: int, *_: Any) -> int:
         item = self.cloud.allowed(caller, self.kind, number, MANAGE)

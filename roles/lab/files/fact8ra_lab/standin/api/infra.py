@@ -11,7 +11,7 @@ from ..cloud import Cloud
 from ..errors import AUTHORIZATION, INTERNAL, OneError
 from ..model import Cluster, Datastore, Host, Image, VNet, Zone
 from ..template import Template
-from ..vmlife import host_usage
+from ..vmplace import host_usage
 from ..xmlout import field, header_xml, ids_xml, text_field
 from . import hostxml
 from .base import Handler, PoolApi

@@ -11,7 +11,7 @@ import ipaddress
 import re
 from typing import Any
 
-from ..access import MANAGE, USE, Caller
+from ..access import MANAGE, Caller
 from ..errors import ACTION, INTERNAL, OneError
 from ..model import SecurityGroup
 from ..template import Template, Vector
@@ -126,11 +126,11 @@ class SecurityGroupApi(PoolApi[SecurityGroup]):
         return number
 
     def clone(self, caller: Caller, number: int, name: str) -> int:
-        item = self.cloud.allowed(caller, SecurityGroup, number, USE)
-        self.cloud.authorize(caller, self.cloud.may_create(caller, "SECGROUP"))
+        item = self.cloud.find(SecurityGroup, number)
+        self._authorize_clone(caller, item)
         template = item.template.clone()
         template.put("NAME", name)
-        return self._create(caller, template)
+        return self._copy(item, lambda: self._create(caller, template))
 
     def delete(self, caller: Caller, number: int, *_: Any) -> int:
         item = self.cloud.allowed(caller, SecurityGroup, number, MANAGE)

@@ -12,7 +12,8 @@ from ..cloud import Cloud
 from ..errors import ACTION
 from ..model import VM
 from ..template import Template, escape
-from ..vmlife import DONE, VmLife
+from ..vmlife import VmLife
+from ..vmstates import DONE
 from ..xmlout import field, header_xml, permissions_xml, text_field
 from .base import Handler, PoolApi
 

@@ -8,16 +8,21 @@ from typing import Any
 
 from .. import vmcreate
 from ..access import MANAGE, USE, Caller, Request
-from ..cloud import now
-from ..errors import INTERNAL, OneError
-from ..model import Image, VMTemplate
+from ..cloud import Cloud, now
+from ..errors import ACTION, INTERNAL, OneError
+from ..model import VMTemplate
 from ..template import Template
 from ..xmlout import field, header_xml
 from .base import Handler, PoolApi
+from .images import ImageApi
 
 
 class VMTemplateApi(PoolApi[VMTemplate]):
     prefix, pool_prefix, kind = "one.template", "one.templatepool", VMTemplate
+
+    def __init__(self, cloud: Cloud, images: ImageApi) -> None:
+        super().__init__(cloud)
+        self.images = images
 
     def methods(self) -> dict[str, Handler]:
         return super().methods() | {
@@ -50,22 +55,47 @@ class VMTemplateApi(PoolApi[VMTemplate]):
         self.cloud.insert(VMTemplate(number, name, caller.uid, caller.gid, template=template, regtime=now()))
         return number
 
-    def clone(self, caller: Caller, number: int, name: str, recursive: bool = False) -> int:
-        item = self.cloud.allowed(caller, VMTemplate, number, USE)
-        self.cloud.authorize(caller, self.cloud.may_create(caller, "TEMPLATE"))
+    def clone(
+        self, caller: Caller, number: int, name: str, recursive: bool = False, persistent: bool = False, *_: Any
+    ) -> int:
+        item = self.cloud.find(VMTemplate, number)
+        self._authorize_clone(caller, item)
         template = item.template.clone()
         template.put("NAME", name)
-        return self._create(caller, template)
+        made = self._copy(item, lambda: self._create(caller, template))
+        if recursive:
+            self._clone_images(caller, self.cloud.pool(VMTemplate)[made], name, persistent)
+        return made
+
+    def _clone_images(self, caller: Caller, item: VMTemplate, name: str, persistent: bool) -> None:
+        """Gives a new template images of its own. Raises OneError, and then neither template nor images are left."""
+        copies = []
+        try:
+            for index, disk in enumerate(item.template.vectors("DISK")):
+                image = vmcreate.find_image(self.cloud, caller, disk)
+                if image is None:
+                    continue
+                copies.append(self.images.clone(caller, image.id, f"{name}-disk-{index}", -1, persistent))
+                for key in ("IMAGE", "IMAGE_UNAME", "IMAGE_UID", "OPENNEBULA_MANAGED"):
+                    disk.pop(key, None)
+                disk["IMAGE_ID"] = str(copies[-1])
+        except OneError as error:
+            for number in copies:
+                self.images.delete(caller, number, True)
+            self.cloud.remove(item)
+            text = error.text.removeprefix("Error allocating a new image. ")
+            raise OneError(ACTION, f"Failed to clone images: {text}") from error
 
     def delete(self, caller: Caller, number: int, recursive: bool = False, *_: Any) -> int:
         item = self.cloud.allowed(caller, VMTemplate, number, MANAGE)
-        if recursive:
-            for disk in item.template.vectors("DISK"):
-                image = self.cloud.pool(Image).get(int(disk.get("IMAGE_ID") or -1))
-                if image and not image.vms:
-                    self.cloud.authorize(caller, Request(MANAGE, "IMAGE", image))
-                    self.cloud.remove(image)
         self.cloud.remove(item)
+        for disk in item.template.vectors("DISK") if recursive else ():
+            try:
+                image = vmcreate.find_image(self.cloud, caller, disk)
+                if image:
+                    self.images.delete(caller, image.id)
+            except OneError:  # upstream writes a line to its log; the template is gone all the same
+                continue
         return number
 
     def instantiate(

@@ -8,6 +8,7 @@ from ..access import USE, Caller
 from ..cloud import now
 from ..errors import ALLOCATE, AUTHORIZATION, INTERNAL, RPC_API, OneError
 from ..model import Cluster, VNTemplate
+from ..template import Template
 from ..vncreate import create
 from ..xmlout import field, header_xml
 from .base import Handler, PoolApi
@@ -19,6 +20,7 @@ class VNTemplateApi(PoolApi[VNTemplate]):
     def methods(self) -> dict[str, Handler]:
         return super().methods() | {
             "one.vntemplate.allocate": self.allocate,
+            "one.vntemplate.clone": self.clone,
             "one.vntemplate.instantiate": self.instantiate,
         }
 
@@ -31,6 +33,16 @@ class VNTemplateApi(PoolApi[VNTemplate]):
     def allocate(self, caller: Caller, text: str) -> int:
         template = self.cloud.parse(text)
         self.cloud.authorize(caller, self.cloud.may_create(caller, "VNTEMPLATE"))
+        return self._create(caller, template)
+
+    def clone(self, caller: Caller, number: int, name: str) -> int:
+        item = self.cloud.find(VNTemplate, number)
+        self._authorize_clone(caller, item)
+        template = item.template.clone()
+        template.put("NAME", name)
+        return self._copy(item, lambda: self._create(caller, template))
+
+    def _create(self, caller: Caller, template: Template) -> int:
         name = template.text("NAME")
         if not name:
             raise OneError(INTERNAL, "No NAME in template for Virtual Network Template.")

@@ -16,7 +16,7 @@ from ..errors import CallError
 from ..model import VM, VMTemplate
 from ..rpc import Rpc
 from ..template import Template
-from ..vmlife import ACTIVE, BOOT_FAILURE, DONE, HOLD, POWEROFF, RUNNING, STOPPED, SUSPENDED, UNDEPLOYED
+from ..vmstates import ACTIVE, BOOT_FAILURE, DONE, HOLD, POWEROFF, RUNNING, STOPPED, SUSPENDED, UNDEPLOYED
 from .errors import RubyError
 from .merge import deep_merge
 from .oldform import appended, kept

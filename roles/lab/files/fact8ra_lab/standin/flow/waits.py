@@ -19,7 +19,7 @@ from ..cloud import Cloud
 from ..errors import CallError
 from ..model import VM, Document, User, VNet
 from ..rpc import Rpc
-from ..vmlife import DONE
+from ..vmstates import DONE
 from . import deploy
 from .deploy import RoleFailed
 from .errors import RubyError
