@@ -13,7 +13,7 @@ version_added: 1.0.0
 author:
   - The fact8ra.flower contributors (@fact8ra)
 description:
-  - Creates, updates, renames and deletes a VM template, with its owner and permissions.
+  - Creates, clones, updates, renames, locks and deletes a VM template, with its owner and permissions.
   - Only what is given is compared. Other attributes of the template stay.
   - An option that holds a vector or a list of vectors, such as O(context) or O(nics), is compared and written as a
     whole. An empty one removes the attribute.
@@ -26,71 +26,54 @@ extends_documentation_fragment:
   - fact8ra.flower._opennebula.identity
   - fact8ra.flower._opennebula.state
   - fact8ra.flower._opennebula.permissions
+  - fact8ra.flower._vm_template
+  - fact8ra.flower._vm_template.boot
+  - fact8ra.flower._vm_template.devices
 options:
-  cpu:
-    description: Share of physical CPUs. Needed to create a template.
-    type: float
-  vcpu:
-    description: Number of virtual CPUs.
-    type: int
-  memory:
-    description: Memory in MB. Needed to create a template.
-    type: int
-  disks:
-    description: Disks, in order.
-    type: list
-    elements: dict
-    suboptions:
-      image:
-        description:
-          - Image, by name or id. The template keeps the id, since OpenNebula would look the name up among the images of
-            whoever instantiates the template.
-        type: str
-      image_id:
-        description: Image, by id.
-        type: int
-      size:
-        description: Size in MB. The size of the image when not given.
-        type: int
-      attributes:
-        description: Further attributes of the disk.
-        type: dict
-  nics:
-    description: Network interfaces, in order.
-    type: list
-    elements: dict
-    suboptions:
-      network:
-        description: Virtual network, by name or id. The template keeps the id.
-        type: str
-      network_id:
-        description: Virtual network, by id.
-        type: int
-      attributes:
-        description: Further attributes of the interface, such as C(MODEL).
-        type: dict
   context:
     description: Context variables.
     type: dict
   user_inputs:
     description: Inputs to ask for on instantiation, in the notation of OpenNebula.
     type: dict
-  pci:
-    description: PCI devices to pass through, each with the keys C(vendor), C(device), C(class) or C(short_address).
+  description:
+    description: What the template is for.
+    type: str
+    version_added: 1.1.0
+  logo:
+    description: Path of a picture for the web interface.
+    type: str
+    version_added: 1.1.0
+  labels:
+    description: Labels. Replaces those that the template has.
     type: list
-    elements: dict
-  os:
-    description: Attributes of C(OS), such as C(arch), C(machine) or C(firmware).
-    type: dict
-  topology:
-    description: Attributes of C(TOPOLOGY), such as C(pin_policy) or C(sockets).
-    type: dict
-  features:
-    description: Attributes of C(FEATURES), such as C(acpi) or C(guest_agent).
-    type: dict
+    elements: str
+    version_added: 1.1.0
   attributes:
     description: Further attributes of the template. A null value removes an attribute.
     type: dict
+  clone_of:
+    description:
+      - VM template, by name or id, that a new one is a copy of. The other options are applied to the copy.
+      - A template that is there already is not cloned again, it is compared with the other options only.
+    type: str
+    version_added: 1.1.0
+  clone_images:
+    description:
+      - Whether O(clone_of) copies the images of the disks too. Options that name images, such as O(disks), then replace
+        those copies.
+    type: bool
+    default: false
+    version_added: 1.1.0
+  delete_images:
+    description: Whether the images of the disks are deleted with the template. Images in use cannot be.
+    type: bool
+    default: false
+    version_added: 1.1.0
+  locked:
+    description: Whether the template is locked against changes. It can be used in either case.
+    type: bool
+    version_added: 1.1.0
 seealso:
   - module: fact8ra.flower.oneflow_template
 """
@@ -132,6 +115,32 @@ EXAMPLES = r"""
         class: "0302"
     os:
       machine: q35
+      firmware: UEFI
+    cpu_model:
+      model: host-passthrough
+    topology:
+      pin_policy: THREAD
+
+- name: A copy with a volatile disk and the network that the scheduler picks
+  fact8ra.flower.vm_template:
+    endpoint: http://one.example.com:2633/RPC2
+    username: flower
+    password: "{{ one_password }}"
+    name: web
+    clone_of: debian-12
+    description: Web server
+    labels: [web, test]
+    disks:
+      - image: debian-12
+      - type: fs
+        fs: ext4
+        size: 1024
+    nics:
+      - network_mode: auto
+        model: virtio
+        security_groups: [web]
+    features:
+      guest_agent: true
 """
 
 RETURN = r"""
@@ -169,6 +178,9 @@ vm_template:
     regtime:
       description: When it was created, in seconds since 1970.
       type: int
+    locked:
+      description: Whether it is locked.
+      type: bool
     template:
       description: All attributes, as OpenNebula has them.
       type: dict
@@ -189,6 +201,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._argspec import (
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import run_module
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vm_template import ManagedVmTemplate
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vm_template_options import argument_spec
 
 SPEC = CONNECTION.merge(
     IDENTITY,
@@ -196,37 +209,11 @@ SPEC = CONNECTION.merge(
     PERMISSIONS,
     ArgumentSpec(
         argument_spec={
-            "cpu": {"type": "float"},
-            "vcpu": {"type": "int"},
-            "memory": {"type": "int"},
-            "disks": {
-                "type": "list",
-                "elements": "dict",
-                "options": {
-                    "image": {"type": "str"},
-                    "image_id": {"type": "int"},
-                    "size": {"type": "int"},
-                    "attributes": {"type": "dict"},
-                },
-                "mutually_exclusive": [("image", "image_id")],
-            },
-            "nics": {
-                "type": "list",
-                "elements": "dict",
-                "options": {
-                    "network": {"type": "str"},
-                    "network_id": {"type": "int"},
-                    "attributes": {"type": "dict"},
-                },
-                "mutually_exclusive": [("network", "network_id")],
-            },
-            "context": {"type": "dict"},
-            "user_inputs": {"type": "dict"},
-            "pci": {"type": "list", "elements": "dict"},
-            "os": {"type": "dict"},
-            "topology": {"type": "dict"},
-            "features": {"type": "dict"},
-            "attributes": {"type": "dict"},
+            **argument_spec(),
+            "clone_of": {"type": "str"},
+            "clone_images": {"type": "bool", "default": False},
+            "delete_images": {"type": "bool", "default": False},
+            "locked": {"type": "bool"},
         },
     ),
 )
@@ -234,7 +221,8 @@ SPEC = CONNECTION.merge(
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Bring the VM template to the state that the parameters describe."""
-    managed = ManagedVmTemplate(Client.from_params(module.params), module.params)
+    promise = module.warn if module.check_mode else None
+    managed = ManagedVmTemplate(Client.from_params(module.params), module.params, promise)
     return managed.run("vm_template", check_mode=module.check_mode)
 
 

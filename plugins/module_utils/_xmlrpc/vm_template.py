@@ -13,36 +13,32 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._compare import scalar
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import State
-from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput
+from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_int
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.lock import is_locked, lock, unlock
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.managed import Managed
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
     IMAGE,
+    SECURITY_GROUP,
     VM_TEMPLATE,
     VNET,
     Kind,
     Raw,
     identity,
+    named,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import from_options, render
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vm_template_options import (
+    ATTRIBUTES,
+    LISTS,
+    NUMBERS,
+    VECTORS,
+    check_disk,
+    check_pci,
+    vector,
+)
 
-OPTIONS = {
-    "cpu": "CPU",
-    "vcpu": "VCPU",
-    "memory": "MEMORY",
-    "disks": "DISK",
-    "nics": "NIC",
-    "context": "CONTEXT",
-    "user_inputs": "USER_INPUTS",
-    "pci": "PCI",
-    "os": "OS",
-    "topology": "TOPOLOGY",
-    "features": "FEATURES",
-}
-"""Options of the module to attributes of the template."""
 RESERVED = {"NAME": "name"}
-NUMBERS = ("CPU", "VCPU", "MEMORY")
-"""Attributes that are compared as numbers: others may have written 1.0 for 1."""
 
 
 def number(value: Any) -> str:
@@ -59,37 +55,62 @@ class ManagedVmTemplate(Managed):
     kind = VM_TEMPLATE
 
     def facts(self, raw: Raw) -> dict[str, Any]:
-        return {**identity(raw), "regtime": as_int(raw.get("REGTIME")), "template": as_dict(raw, "TEMPLATE")}
+        return {
+            **identity(raw),
+            "regtime": as_int(raw.get("REGTIME")),
+            "locked": is_locked(raw),
+            "template": as_dict(raw, "TEMPLATE"),
+        }
 
     def prepare(self) -> None:
         params = dict(self.params)
-        if params["disks"] is not None:
-            params["disks"] = [self._reference(each, IMAGE, "image", "disks") for each in params["disks"]]
-        if params["nics"] is not None:
-            params["nics"] = [self._reference(each, VNET, "network", "nics") for each in params["nics"]]
+        if params["labels"] is not None:
+            params["labels"] = ",".join(params["labels"]) or None
+        for option in VECTORS:
+            if params[option] is not None:
+                params[option] = vector(params[option], option)
+        for option in LISTS:
+            if params[option] is not None:
+                params[option] = [self._entry(option, each) for each in params[option]]
         # a vector without members is the same as no vector
-        for option, attribute in OPTIONS.items():
-            if params[option] in ({}, []):
+        for option in (*VECTORS, *LISTS, "context", "user_inputs", "labels"):
+            if params[option] in ({}, []) or (option == "labels" and self.params[option] == []):
                 params[option] = None
-                params["attributes"] = {**(params["attributes"] or {}), attribute: None}
-        self._template = self._numbers(from_options(params, OPTIONS, RESERVED))
+                params["attributes"] = {**(params["attributes"] or {}), ATTRIBUTES[option]: None}
+        self._template = self._numbers(from_options(params, ATTRIBUTES, RESERVED))
 
-    def _reference(self, given: Mapping[str, Any], kind: Kind, option: str, place: str) -> dict[str, Any]:
-        """Return a disk or NIC with the id in place of the name.
+    def _entry(self, option: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an entry of a list of vectors, checked, with ids in place of names."""
+        if option == "disks":
+            check_disk(given)
+            return self._by_id(given, option, IMAGE, "image")
+        if option == "pci":
+            check_pci(given)
+            return self._by_id(given, option, VNET, "network")
+        if option == "nics":
+            entry = dict(given)
+            if given["security_groups"] is not None:
+                groups = [
+                    self._id_of(SECURITY_GROUP, each, "nics[].security_groups") for each in given["security_groups"]
+                ]
+                entry["security_groups"] = groups or None
+            return self._by_id(entry, option, VNET, "network")
+        return vector(given, f"{option}[]")
+
+    def _by_id(self, given: Mapping[str, Any], place: str, kind: Kind, option: str) -> dict[str, Any]:
+        """Return an entry with the id in place of the name.
 
         OpenNebula would look a name up among the objects of whoever instantiates the template, later.
         """
-        vector = {name: value for name, value in given.items() if name != "attributes" and value is not None}
-        for name, value in (given.get("attributes") or {}).items():
-            if str(name).lower() in {*vector, option, f"{option}_id"}:
-                raise InvalidInput(
-                    f"{place}[].attributes has {name}, for which there is an option; give it there only.",
-                    details={"option": place},
-                )
-            vector[str(name)] = value
-        if option in vector:
-            vector[f"{option}_id"] = self.objects.referred(kind, vector.pop(option), f"{place}[].{option}")
-        return vector
+        entry = vector(given, f"{place}[]", (option, f"{option}_id"))
+        if option in entry:
+            entry[f"{option}_id"] = self._id_of(kind, entry.pop(option), f"{place}[].{option}")
+        return entry
+
+    def _id_of(self, kind: Kind, reference: str, option: str) -> int | str:
+        if self.promise is not None:
+            return self.objects.promised(kind, reference, option, self.promise)
+        return self.objects.referred(kind, reference, option)
 
     def _numbers(self, template: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -97,23 +118,54 @@ class ManagedVmTemplate(Managed):
         }
 
     def see(self, raw: Raw) -> State:
-        return {"template": self._numbers(self.template_of(raw))}
+        return {"template": self._numbers(self.template_of(raw)), "locked": is_locked(raw)}
 
     def desired(self, current: State | None) -> dict[str, Any]:
-        if current is None:
+        if current is None and self.params["clone_of"] is None:
             for option, example in (("cpu", "1"), ("memory", "1024 (MB)")):
-                if OPTIONS[option] not in self._template:
+                if ATTRIBUTES[option] not in self._template:
                     raise InvalidInput(
                         f"{option} is needed to create VM template {self.params['name']!r}, for example {example}.",
                         details={"option": option},
                     )
-        return {"template": self._template} if self._template else {}
+        desired: dict[str, Any] = {"template": self._template} if self._template else {}
+        if current is None and self.params["clone_of"] is not None:
+            # before anything is planned, so that check mode finds a wrong name too
+            self._origin = self._id_of(VM_TEMPLATE, self.params["clone_of"], "clone_of")
+        if self.params["locked"] is not None:
+            desired["locked"] = self.params["locked"]
+        return desired
 
     def allocate(self, desired: Mapping[str, Any]) -> int:
-        text = render({"NAME": desired["name"], **desired.get("template", {})})
-        return int(self.client.call("template.allocate", text, what=f"create VM template {desired['name']!r}"))
+        name = desired["name"]
+        if self.params["clone_of"] is not None:
+            return int(
+                self.client.call(
+                    "template.clone",
+                    self._origin,
+                    name,
+                    self.params["clone_images"],
+                    what=f"clone VM template {self._origin} as {name!r}",
+                )
+            )
+        text = render({"NAME": name, **desired.get("template", {})})
+        return int(self.client.call("template.allocate", text, what=f"create VM template {name!r}"))
 
     def change(self, current: State, changes: dict[str, Any]) -> None:
+        raw = current["raw"]
+        if current["locked"] and self.params["locked"] is not None:
+            unlock(self.client, self.kind, raw)
         if "template" in changes:
-            self.apply_template(current["raw"], changes["template"])
-        self.apply_common(current["raw"], changes)
+            self.apply_template(raw, changes["template"])
+        self.apply_common(raw, changes)
+        if self.params["locked"]:
+            lock(self.client, self.kind, raw)
+
+    def remove(self, current: State) -> None:
+        raw = current["raw"]
+        images = self.params["delete_images"]
+        what = f"delete {named(self.kind, raw)}" + (" and its images" if images else "")
+        try:
+            self.client.call("template.delete", current["id"], images, what=what)
+        except NotFound:
+            return
