@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound, Refused
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import as_list
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VM_TEMPLATE, Objects
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VM_TEMPLATE, Objects, is_id
 
 POLICIES = ("elasticity_policies", "scheduled_policies")
 SCALING = ("min_vms", "max_vms", "cooldown", "shutdown_action")
@@ -147,7 +147,7 @@ def check_vm_templates(body: Mapping[str, Any], objects: Objects, where: str) ->
     """
     known = {int(raw["ID"]): raw["NAME"] for raw in objects.pool(VM_TEMPLATE)}
     for role in as_list(body.get("roles")):
-        number = int(role["template_id"]) if str(role["template_id"]).isdigit() else None
+        number = int(role["template_id"]) if is_id(role["template_id"]) else None
         # a name stands for a template that check mode takes for granted
         if number is not None and number not in known:
             listed = ", ".join(f"{name} (id {one})" for one, name in known.items())

@@ -26,6 +26,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects imp
     VNET,
     Objects,
     Raw,
+    is_id,
     label,
     named,
 )
@@ -73,7 +74,7 @@ class AddressRange:
             OpenNebulaError: see C(ensure) and C(retried).
         """
         reference = str(self.params["network"])
-        with about(VNET.word, {"name": None if reference.isdigit() else reference}) as subject:
+        with about(VNET.word, {"name": None if is_id(reference) else reference}) as subject:
             self._wanted = self._given()
             raw = self._network()
             if raw is not None:

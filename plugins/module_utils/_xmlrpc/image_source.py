@@ -19,7 +19,7 @@ from typing import Any
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_int
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.market import app_template, find_app
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import IMAGE, Kind, Objects, Raw
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import IMAGE, Kind, Objects, Raw, is_id
 
 DATASTORE = Kind("datastore", "datastore", "datastorepool", "DATASTORE", filtered=False)
 
@@ -128,8 +128,8 @@ def drift(raw: Raw, params: Mapping[str, Any]) -> list[str]:
     has = {
         "path": raw.get("PATH"),
         "url": raw.get("PATH"),
-        "app": template.get("FROM_APP" if str(params["app"]).isdigit() else "FROM_APP_NAME"),
-        "datastore": raw.get("DATASTORE_ID" if str(params["datastore"]).isdigit() else "DATASTORE"),
+        "app": template.get("FROM_APP" if is_id(params["app"]) else "FROM_APP_NAME"),
+        "datastore": raw.get("DATASTORE_ID" if is_id(params["datastore"]) else "DATASTORE"),
         "size": raw.get("SIZE"),
         "fs": raw.get("FS"),
         "format": raw.get("FORMAT"),

@@ -20,7 +20,14 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import Ambiguous, InvalidInput, NotFound, Refused
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_int
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import Kind, Objects, Raw, named, thing
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
+    Kind,
+    Objects,
+    Raw,
+    is_id,
+    named,
+    thing,
+)
 
 MARKETPLACE_APP = Kind("marketplace app", "marketapp", "marketapppool", "MARKETPLACEAPP")
 
@@ -50,7 +57,7 @@ def find_app(objects: Objects, reference: str, marketplace: str | None) -> Raw:
         InvalidInput: the app holds no image.
         Refused: it is not ready.
     """
-    if reference.isdigit():
+    if is_id(reference):
         raw = objects.by_id(MARKETPLACE_APP, int(reference))
         found = [] if raw is None else [raw]
     else:
@@ -110,7 +117,7 @@ def _unquoted(value: str) -> str:
 def _no_app(objects: Objects, reference: str, marketplace: str | None) -> NotFound:
     where = "" if marketplace is None else f" in the marketplace {marketplace!r}"
     names: list[str] = []
-    if not reference.isdigit():
+    if not is_id(reference):
         names = difflib.get_close_matches(reference, {raw["NAME"] for raw in objects.pool(MARKETPLACE_APP)}, 5)
     similar = f" Similar names: {', '.join(names)}." if names else ""
     return NotFound(
