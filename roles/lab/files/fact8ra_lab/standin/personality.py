@@ -3,7 +3,9 @@
 """In what the versions of OpenNebula differ that a stand-in can be: one switch a difference, no version elsewhere.
 
 Each switch is shown by a test that cites where upstream has the difference: tests/unit/lab/test_personalities.py.
-What is not named here answers as 7.4.0 does.
+What is not named here answers as 7.4.0 does. That is so where the source of the versions is the same, and also where it
+could not be told from the source: what hosts report of themselves, how long a state lasts and which of two fitting hosts
+is taken. Quotas of clusters, shared address ranges, virtual routers and gRPC, which only 7.x has, are in no version here.
 """
 
 from __future__ import annotations
@@ -112,8 +114,7 @@ class Personality:
     filesystem_images: bool = True
     #: The types of images that get a DEV_PREFIX of their own.
     images_with_prefix: tuple[str, ...] = ("OS", "DATABLOCK")
-    #: The types that can be cloned, and the refusal of the others.
-    images_cloned: tuple[str, ...] = ("OS", "DATABLOCK", "CDROM")
+    #: The refusal to clone what is no disk.
     not_cloned: str = "{type} images cannot be cloned."
 
 

@@ -130,7 +130,7 @@ class ImageApi(PoolApi[Image]):
     def clone(self, caller: Caller, number: int, name: str, datastore: int = -1, persistent: bool = False) -> int:
         image = self.cloud.find(Image, number)
         kind = TYPES[image.type]
-        if kind not in self.cloud.personality.images_cloned:
+        if kind not in _DISKS:
             raise OneError(ACTION, self.cloud.personality.not_cloned.format(type=kind))
         store = self.cloud.find(Datastore, image.datastore_id if datastore == -1 else datastore)
         origin = self.cloud.find(Datastore, image.datastore_id)
