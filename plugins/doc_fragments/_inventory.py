@@ -89,6 +89,7 @@ options:
       - A label V(prod/web) makes the group C(label_prod_web) below the group C(label_prod).
       - The state is the one of the life cycle for active VMs, such as C(state_running), otherwise the one of the VM,
         such as C(state_poweroff).
+      - A cluster that the user may not see is called by its id.
       - A VM that has none of these, such as a host before it ran, is in none of those groups.
     type: list
     elements: str

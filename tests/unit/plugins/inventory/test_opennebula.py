@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -86,7 +87,7 @@ def _plain(value: Any) -> Any:
 
 
 def _command(directory: Path, *words: str, env: dict[str, str] | None = None) -> Result:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("ONE", "ANSIBLE_"))}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("ONE", "OPENNEBULA_", "ANSIBLE_"))}
     done = subprocess.run(
         [str(BIN / words[0]), *words[1:]],
         cwd=directory,
@@ -209,6 +210,74 @@ def test_endpoints_of_the_file(tmp_path: Path, sites: dict[str, StandIn]) -> Non
     assert "no address that fits" in listed.err
 
 
+def _until_states(standin: StandIn, *states: int) -> None:
+    """Wait until the VMs, the last one first, have these states; the active ones have to run."""
+
+    def reached() -> bool:
+        answer = ElementTree.fromstring(standin.one("one.vmpool.infoextended", -2, -1, -1, -1, ""))
+        now = [(int(vm.findtext("STATE", "")), vm.findtext("LCM_STATE")) for vm in answer.iter("VM")]
+        return now == [(state, "3" if state == 3 else "0") for state in states]
+
+    standin.until(reached)
+
+
+def test_every_vm_by_label_host_and_state(tmp_path: Path) -> None:
+    with StandIn() as standin:
+        tenant = Site(standin, standin.tenant)
+        tenant.run(vnet, name="lan", vn_mad="bridge", bridge="br0", address_ranges=[{"ip": "10.71.9.10", "size": 9}])
+        nic = 'NIC=[NETWORK="lan"]'
+        for name, more in [
+            ("web", f'{nic}\nLABELS="prod/web"\nSSH_PORT="2222"'),
+            ("web", f'{nic}\nNIC=[NETWORK="lan"]\nSSH_PORT=[A="1"]'),
+            ("localhost", nic),
+            ("off", f'{nic}\nLABELS="prod"'),
+            ("no nic", 'LABELS="test"'),
+        ]:
+            last = standin.one(
+                "one.vm.allocate", f'NAME="{name}"\nCPU="0.1"\nMEMORY="64"\n{more}', False, user=standin.tenant
+            )
+        twin, local = f"web-{last - 3}", f"localhost-{last - 2}"
+        _until_states(standin, 3, 3, 3, 3, 3)
+        standin.one("one.vm.action", "poweroff-hard", last - 1, user=standin.tenant)
+        _until_states(standin, 3, 8, 3, 3, 3)
+        standin.calls.clear()
+        endpoint = {key: value for key, value in _endpoint("alpha", standin).items() if key == "name"}
+        _from_endpoints(
+            tmp_path,
+            endpoint,
+            vms="all",
+            unreachable="fail",
+            states=["running", "poweroff"],
+            group_by=["label", "host", "state", "cluster", "service"],
+            compose={"ansible_port": "one_vm_user_template.SSH_PORT | default(22) | int"},
+        )
+        user, password = standin.tenant
+        env = {"ONE_URL": standin.endpoint, "ONE_USERNAME": user, "ONE_PASSWORD": password}
+        listed = _list(tmp_path, env=env)
+        assert standin.calls == [("xmlrpc", "one.vmpool.infoextended"), ("xmlrpc", "one.clusterpool.info")]
+        assert listed.hosts("site_alpha") == ["web", twin, local, "off", "no_nic"]
+        assert listed.inventory["label_prod"]["children"] == ["label_prod_web"]
+        assert (listed.hosts("label_prod_web"), listed.hosts("label_prod")) == (["web"], ["off"])
+        assert listed.hosts("label_test") == ["no_nic"]
+        assert listed.hosts("state_poweroff") == ["off"]
+        assert listed.hosts("state_running") == ["web", twin, local, "no_nic"]
+        assert listed.variables("web")["ansible_port"] == 2222
+        assert listed.variables(twin)["one_vm_user_template"] == {"SSH_PORT": {"A": "1"}}
+        assert [nic["id"] for nic in listed.variables(twin)["one_vm_nics"]] == [0, 1]
+        for name in listed.hosts("site_alpha"):
+            assert name in listed.hosts(f"host_{listed.variables(name)['one_vm_host'].replace('-', '_')}")
+        # a tenant does not see clusters here
+        assert listed.hosts("cluster_0") == listed.hosts("site_alpha")
+        assert f"the name 'web' is taken, so VM {last - 3} is called {twin!r}" in listed.err
+        assert "address_family for no_nic; ansible_host" in listed.err
+        standin.calls.clear()
+        _from_endpoints(tmp_path, endpoint, vms="all", labels=["prod"], nic=0, filter="mine", unreachable="fail")
+        narrow = _list(tmp_path, env=env)
+        assert narrow.hosts("site_alpha") == ["web"]
+        assert narrow.variables("web")["ansible_host"] == "10.71.9.10"
+        assert standin.calls == [("xmlrpc", "one.vmpool.infoextended")]
+
+
 @pytest.mark.parametrize("unreachable", ["warn", "fail", "ignore"])
 def test_a_site_that_cannot_be_asked(tmp_path: Path, sites: dict[str, StandIn], unreachable: str) -> None:
     gone = {**_endpoint("gone", sites["alpha"]), "flow_endpoint": f"http://127.0.0.1:{closed_port()}"}
@@ -266,6 +335,9 @@ def test_a_password_that_is_not_there_yet_is_the_matter_of_its_site(tmp_path: Pa
         ({"endpoints": [{"endpoint": "http://one:2633"}]}, "an entry without a name"),
         ({"endpoints": ["alpha"]}, "an entry without a name"),
         ({"endpoints": [], "unreachable": "perhaps"}, "unreachable"),
+        ({"endpoints": [], "vms": "all", "services": ["a"]}, "services is for vms=services"),
+        ({"endpoints": [], "states": ["up"]}, "states has 'UP'"),
+        ({"endpoints": [], "group_by": ["owner"]}, "group_by"),
     ],
 )
 def test_a_file_that_cannot_work_fails(tmp_path: Path, options: dict[str, Any], text: str) -> None:
@@ -285,6 +357,20 @@ def test_mistakes_in_the_file_that_show_late_fail_too(tmp_path: Path, sites: dic
         listed = _list(tmp_path)
         assert listed.code != 0
         assert text in listed.err
+
+
+def test_no_vm_takes_the_name_of_a_site_or_a_group(tmp_path: Path, sites: dict[str, StandIn]) -> None:
+    _from_group(
+        tmp_path, {"alpha": sites["alpha"]}, hostname="{{ 'alpha' if one_vm_role == 'superlink' else 'supernodes' }}"
+    )
+    listed = _list(tmp_path)
+    (link,) = listed.hosts("superlink")
+    (node,) = listed.hosts("supernodes")
+    assert (link, node) == (
+        f"alpha-{listed.variables(link)['one_vm_id']}",
+        f"supernodes-{listed.variables(node)['one_vm_id']}",
+    )
+    assert "one_password" not in listed.variables(link)
 
 
 def test_a_name_that_two_vms_get_is_made_longer(tmp_path: Path, sites: dict[str, StandIn]) -> None:
