@@ -33,6 +33,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import (
     Refused,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._http import Target, exchange
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.pyone_import import import_pyone
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import UNREADABLE
 
 READING = ("info", "infoextended", "version", "config", "monitoring", "accounting", "showback")
@@ -222,7 +223,7 @@ def operation_of(method: str, params: tuple[Any, ...]) -> dict[str, Any]:
 
 def _connect(target: Target) -> tuple[Any, Any]:
     try:
-        import pyone
+        pyone = import_pyone()
     except ImportError:
         raise MissingLibrary(
             missing_required_lib("pyone", reason="to speak to OpenNebula", url="https://pypi.org/project/pyone/"),
@@ -232,7 +233,7 @@ def _connect(target: Target) -> tuple[Any, Any]:
         # from 7.2 on OneServer is a factory that picks gRPC by itself
         from pyone.server_xrpc import OneServerXRPC as Server
     except ImportError:
-        from pyone import OneServer as Server
+        Server = pyone.OneServer
     server = Server(target.url, session=f"{target.username}:{target.password}")
     # xmlrpc.client.ServerProxy, from which all releases of pyone derive theirs, keeps its transport there
     vars(server)["_ServerProxy__transport"] = _Transport(target)
