@@ -23,9 +23,9 @@ VM = 'NAME="vm"\nCPU="0.1"\nMEMORY="16"\n'
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    """A stand-in with a marketplace, and images that stay LOCKED long enough to be met."""
+    """A stand-in with a marketplace."""
     seed = default_seed() | {"marketplaces": [{"name": "Public", "apps": APPS}]}
-    with StandIn(seed=seed, timers={"image": 0.05}) as running:
+    with StandIn(seed=seed) as running:
         yield running
 
 
@@ -56,9 +56,11 @@ def refused(standin: StandIn, method: str, *params: Any, user: tuple[str, str] |
 
 @pytest.mark.parametrize("path", ["/etc/hostname", "https://example.org/image.qcow2", "http://example.org/image.qcow2"])
 def test_an_image_is_locked_until_it_is_copied(standin: StandIn, path: str) -> None:
+    standin.faults.add({"stuck": "os"})
     number = standin.one("one.image.allocate", f'NAME="os"\nPATH="{path}"\nSIZE="77"', 1)
     locked = info(standin, number)
     assert (locked["STATE"], locked["PREV_STATE"], locked["SOURCE"]) == ("4", "0", "")
+    standin.faults.clear()
     copied = reach(standin, number, 1)
     assert (copied["PATH"], copied["SOURCE"], copied["SIZE"], copied["TYPE"]) == (path, "dummy_path", "77", "0")
 
@@ -157,9 +159,11 @@ def test_marketplaces_and_apps_are_read_by_everyone(standin: StandIn) -> None:
 
 def test_a_clone_is_locked_while_the_original_counts_it(standin: StandIn) -> None:
     number = ready(standin)
+    standin.faults.add({"stuck": "copy"})
     copy = standin.one("one.image.clone", number, "copy", -1)
     original = info(standin, number)
     assert (original["STATE"], original["CLONING_OPS"], info(standin, copy)["CLONING_ID"]) == ("2", "1", str(number))
+    standin.faults.clear()
     cloned = reach(standin, copy, 1)
     assert (cloned["CLONING_ID"], cloned["PATH"], cloned["SIZE"]) == ("-1", "dummy_path", "1024")
     original = info(standin, number)
@@ -168,10 +172,12 @@ def test_a_clone_is_locked_while_the_original_counts_it(standin: StandIn) -> Non
 
 def test_a_persistent_image_is_in_state_clone_while_it_is_copied(standin: StandIn) -> None:
     number = ready(standin, OS + '\nPERSISTENT="YES"')
+    standin.faults.add({"stuck": "copy"})
     copy = standin.one("one.image.clone", number, "copy")
     assert (info(standin, number)["STATE"], info(standin, copy)["PERSISTENT"]) == ("6", "1")
     text = "Cannot delete image. There are 1 active clone operations."
     assert refused(standin, "one.image.delete", number) == text
+    standin.faults.clear()
     reach(standin, number, 1)
 
 
@@ -187,6 +193,7 @@ def test_what_cannot_be_cloned(standin: StandIn) -> None:
 
 
 def test_a_locked_image_is_deleted_by_force_alone(standin: StandIn) -> None:
+    standin.faults.add({"stuck": "os"})
     number = standin.one("one.image.allocate", OS, 1)
     text = "Image locked, use --force flag to remove the image. Force delete may leave some files on Datastore"
     assert refused(standin, "one.image.delete", number) == text
@@ -196,8 +203,10 @@ def test_a_locked_image_is_deleted_by_force_alone(standin: StandIn) -> None:
 
 def test_a_copied_image_is_deleted_over_time(standin: StandIn) -> None:
     number = ready(standin)
+    standin.faults.add({"stuck": "os"})
     assert standin.one("one.image.delete", number) == number
     assert info(standin, number)["STATE"] == "7"
+    standin.faults.clear()
     standin.until(lambda: f"<ID>{number}</ID>" not in standin.one("one.imagepool.info", -2, -1, -1))
 
 
@@ -240,14 +249,17 @@ def test_update_merges_or_replaces_and_keeps_the_source_from_tenants(standin: St
 
 
 def test_a_vm_waits_for_its_image_and_fails_with_it(standin: StandIn) -> None:
+    standin.faults.add({"stuck": "os"})
+    standin.faults.add({"stuck": "bad"})
     waits = standin.one("one.image.allocate", OS, 1)
     fails = standin.one("one.image.allocate", 'NAME="bad"\nPATH="/nowhere"', 1)
     states = {}
     for number in (waits, fails):
         states[number] = standin.one("one.vm.allocate", f'{VM}DISK=[IMAGE_ID="{number}"]')
         assert "<STATE>10</STATE>" in standin.one("one.vm.info", states[number])
+    standin.faults.clear()
     standin.until(lambda: "<LCM_STATE>3</LCM_STATE>" in standin.one("one.vm.info", states[waits]))
-    assert "<STATE>11</STATE>" in standin.one("one.vm.info", states[fails])
+    standin.until(lambda: "<STATE>11</STATE>" in standin.one("one.vm.info", states[fails]))
     assert info(standin, waits)["STATE"] == "2"
 
 

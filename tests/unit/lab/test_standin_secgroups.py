@@ -43,7 +43,7 @@ class Group:
 @pytest.fixture
 def group() -> Iterator[Group]:
     """The group."""
-    with StandIn(timers={"secgroup": 0.05}) as standin:
+    with StandIn(timers={"secgroup": 0.15}) as standin:
         yield Group(standin)
 
 

@@ -12,7 +12,7 @@ answers a client that it is done, and does nothing;
 ``{"no_ready": "superlink"}`` VMs of a role never report READY; ``{"no_shutdown": "supernode"}`` they never stop;
 ``{"net_error": "name"}`` a network goes to ERROR; ``{"image_error": "name", "text": ".."}`` an image does;
 ``{"secgroup_error": "name"}`` VMs do not take the new rules of a group;
-``{"stuck": "name"}`` a network stays in LOCK_CREATE, an image LOCKED.
+``{"stuck": "name"}`` a network stays in LOCK_CREATE, an image LOCKED or in DELETE.
 """
 
 from __future__ import annotations

@@ -43,8 +43,16 @@ def finish(image: Image, problem: str = "") -> None:
 
 
 def copy_problem(image: Image) -> str:
-    """Why the image cannot be copied from its path, or "": a local file must be there, an address is believed."""
-    if not image.path or image.path.startswith(("http://", "https://")) or Path(image.path).exists():
+    """Why the image cannot be copied from its path, or "": a local file must be there, an address is believed.
+
+    The path of a copy is the source of another image, which is always there.
+    """
+    if (
+        image.cloning_id != -1
+        or not image.path
+        or image.path.startswith(("http://", "https://"))
+        or Path(image.path).exists()
+    ):
         return ""
     return f"Error copying image in the datastore: Error copying {image.path} to {image.datastore_id}/{image.id}"
 
@@ -72,12 +80,13 @@ class ImageLife:
         with self.cloud.change():
             if self.cloud.pool(Image).get(image.id) is not image:
                 return
-            if image.state == DELETE:
+            if image.state != DELETE and image.state not in _UNLOCKED:
+                return
+            if self.faults.active("stuck", image.name):
+                self.clock.after(max(self.cloud.timers.image, 0.02), lambda: self._step(image))
+            elif image.state == DELETE:
                 self.cloud.remove(image)
-            elif image.state in _UNLOCKED:
-                if self.faults.active("stuck", image.name):
-                    self.clock.after(max(self.cloud.timers.image, 0.05), lambda: self._step(image))
-                    return
+            else:
                 failed = self.faults.active("image_error", image.name)
                 lead = "Error copying image in the datastore: "
                 problem = lead + str(failed.options.get("text", "failed on request")) if failed else copy_problem(image)
@@ -86,8 +95,6 @@ class ImageLife:
     def _copied(self, image: Image, problem: str) -> None:
         source = self.cloud.pool(Image).get(image.cloning_id)
         if image.cloning_id != -1:
-            # The path of a clone is the source of another image, which is always there.
-            problem = problem if "on request" in problem else ""
             image.cloning_id = -1
             if source and image.id in source.clones:
                 source.clones.remove(image.id)

@@ -3,9 +3,10 @@
 """In what the versions of OpenNebula differ that a stand-in can be: one switch a difference, no version elsewhere.
 
 Each switch is shown by a test that cites where upstream has the difference: tests/unit/lab/test_personalities.py.
-What is not named here answers as 7.4.0 does. That is so where the source of the versions is the same, and also where it
-could not be told from the source: what hosts report of themselves, how long a state lasts and which of two fitting hosts
-is taken. Quotas of clusters, shared address ranges, virtual routers and gRPC, which only 7.x has, are in no version here.
+What is not named here answers as 7.4.0 does. That is so where the source of the versions is the same, and also where
+it could not be told from the source: what hosts report of themselves, how long a state lasts and which of two fitting
+hosts is taken. Quotas of clusters, addresses leased more than once, virtual routers and gRPC, which only 7.x has, are
+in no version here.
 """
 
 from __future__ import annotations
