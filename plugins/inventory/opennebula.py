@@ -19,8 +19,8 @@ description:
   - The groups of O(role_groups) and one C(site_NAME) a site are there even when they are empty.
   - Each host has the variables C(site_name), C(ansible_host) where the VM has an address, and, with O(hostvars_prefix)
     before their names, C(id), C(name), C(ordinal), C(role), C(service), C(service_id), C(state), C(lcm_state), C(host),
-    C(cluster_id), C(cluster), C(labels), C(addresses), C(nics), C(user_template), C(uname) and C(gname). What the cloud
-    says is never taken for a template.
+    C(cluster_id), C(labels), C(addresses), C(nics), C(user_template), C(uname) and C(gname), and C(cluster) where the
+    names of clusters are known. What the cloud says is never taken for a template.
 requirements:
   - pyone >= 6.8
 notes:
@@ -149,7 +149,6 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, OpenNebulaError
 from ansible_collections.fact8ra.flower.plugins.plugin_utils._inventory.asking import ask_all
@@ -333,10 +332,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _variables(self, host: Host) -> dict[str, Any]:
         prefix = self.get_option("hostvars_prefix")
-        # From the cloud, and in part from the VMs themselves: never to be taken for templates.
-        variables = {"site_name": host.site, **{f"{prefix}{key}": wrap_var(value) for key, value in host.facts.items()}}
+        # From the cloud, and in part from the VMs themselves: Ansible takes for a template only what is marked as such.
+        variables = {"site_name": host.site, **{f"{prefix}{key}": value for key, value in host.facts.items()}}
         if host.address is not None:
-            variables["ansible_host"] = wrap_var(host.address)
+            variables["ansible_host"] = host.address
         return variables
 
     def _host_name(self, host: Host, variables: dict[str, Any], taken: set[str]) -> str:

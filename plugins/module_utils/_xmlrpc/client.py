@@ -16,6 +16,7 @@ import traceback
 import xmlrpc.client
 from collections.abc import Mapping
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree
 from xml.parsers.expat import ExpatError
@@ -229,15 +230,19 @@ def _connect(target: Target) -> tuple[Any, Any]:
             missing_required_lib("pyone", reason="to speak to OpenNebula", url="https://pypi.org/project/pyone/"),
             details={"library": "pyone", "import_error": traceback.format_exc().strip().splitlines()[-1]},
         ) from None
-    try:
-        # from 7.2 on OneServer is a factory that picks gRPC by itself
-        from pyone.server_xrpc import OneServerXRPC as Server
-    except ImportError:
-        Server = pyone.OneServer
-    server = Server(target.url, session=f"{target.username}:{target.password}")
+    server = _server_class(pyone)(target.url, session=f"{target.username}:{target.password}")
     # xmlrpc.client.ServerProxy, from which all releases of pyone derive theirs, keeps its transport there
     vars(server)["_ServerProxy__transport"] = _Transport(target)
     return pyone, server
+
+
+def _server_class(pyone: ModuleType) -> Any:
+    try:
+        # from 7.2 on OneServer is a factory that picks gRPC by itself
+        from pyone.server_xrpc import OneServerXRPC
+    except ImportError:
+        return pyone.OneServer
+    return OneServerXRPC
 
 
 def as_plain(root: ElementTree.Element) -> dict[str, Any]:
