@@ -47,7 +47,12 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states imp
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.undeploy import Undeploy
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.values import drift
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.versions import Version
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.watch import MEND_VMS, RETRY_OR_REMOVE, Watch
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.watch import (
+    MEND_VMS,
+    REMOVE_AND_REPEAT,
+    RETRY_OR_REMOVE,
+    Watch,
+)
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
     VM_TEMPLATE,
@@ -227,7 +232,7 @@ class Manager:
             if may_wait:
                 self.found = self.watch.until_up(found, self.wanted_state)
         elif state in FAILED_DOWN:
-            raise self.watch.failed(found, "failed while it was removed", "remove it with state: absent, and run again")
+            raise self.watch.failed(found, "failed while it, or a role of it, was removed", REMOVE_AND_REPEAT)
         elif state is ServiceState.WARNING:
             raise self.watch.failed(found, "has VMs that do not run", MEND_VMS, code="service_warning")
         elif state is ServiceState.HOLD and self.params.get("hold") is None:

@@ -43,6 +43,7 @@ ACTION_GRACE = 10.0
 """Seconds for which the old state may still be read after a recover or release; it was some 100 ms."""
 
 RETRY_OR_REMOVE = "recover: true tries again, state: absent removes it"
+REMOVE_AND_REPEAT = "remove it with state: absent, and run again; a recover would go on removing all of it"
 MEND_VMS = "bring them back, or remove them"
 
 LEAVING = frozenset({"SHUTDOWN", "EPILOG", "CANCEL", "CLEANUP_DELETE"})
@@ -146,7 +147,9 @@ class Watch:
         state = state_of(seen.body)
         if self._just_acted(seen):
             return
-        if state in FAILED_DOWN or failed_on_the_way_up(seen.body):
+        if state in FAILED_DOWN:
+            raise self.failed(seen, "failed while it, or a role of it, was removed", REMOVE_AND_REPEAT)
+        if failed_on_the_way_up(seen.body):
             raise self.failed(seen, "has failed", RETRY_OR_REMOVE)
         if state is ServiceState.WARNING:
             raise self.failed(seen, "has VMs that do not run", MEND_VMS, code="service_warning")
