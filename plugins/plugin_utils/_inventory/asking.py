@@ -61,7 +61,7 @@ def ask(site: Site) -> dict[str, Any]:
     roles = {number: (service, role) for service in services for role, number in _members(service)}
     client = Client.from_params(site.params)
     found = {vm.id: vm for vm in _vms(client, site, list(roles))}
-    clusters = _cluster_names(client) if query.cluster_names else {}
+    clusters = _cluster_names(client) if query.cluster_names else None
     listed = [*roles, *sorted(found.keys() - roles.keys())] if query.every_vm else roles
     return {
         "fingerprint": site.fingerprint,
@@ -109,9 +109,9 @@ def _cluster_names(client: Client) -> dict[int, str]:
     return {int(raw["ID"]): str(raw["NAME"]) for raw in Objects(client).pool(CLUSTER)}
 
 
-def _facts(vm: Vm, clusters: Mapping[int, str], service: Document | None, role: str | None) -> dict[str, Any]:
+def _facts(vm: Vm, clusters: Mapping[int, str] | None, service: Document | None, role: str | None) -> dict[str, Any]:
     number = vm.cluster_id
-    return {
+    facts = {
         "id": vm.id,
         "name": vm.name,
         "ordinal": vm.ordinal,
@@ -124,8 +124,6 @@ def _facts(vm: Vm, clusters: Mapping[int, str], service: Document | None, role: 
         "lcm_state": vm.lcm_state_name,
         "host": vm.host,
         "cluster_id": number,
-        # one that the user may not see has no name here
-        "cluster": None if number is None else clusters.get(number, str(number)),
         "labels": vm.labels,
         "addresses": vm.addresses,
         "nics": [
@@ -140,3 +138,7 @@ def _facts(vm: Vm, clusters: Mapping[int, str], service: Document | None, role: 
         ],
         "user_template": vm.user_template,
     }
+    if clusters is not None:
+        # one that the user may not see has no name here
+        facts["cluster"] = None if number is None else clusters.get(number, str(number))
+    return facts

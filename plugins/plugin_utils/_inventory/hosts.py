@@ -45,7 +45,7 @@ class Choices:
         return (
             (not self.states or vm["state"] in self.states or current_state(vm) in self.states)
             and (not self.labels or any(part in self.labels for label in vm["labels"] for part in _branch(label)))
-            and (not self.clusters or vm["cluster"] in self.clusters or str(vm["cluster_id"]) in self.clusters)
+            and (not self.clusters or vm.get("cluster") in self.clusters or str(vm["cluster_id"]) in self.clusters)
             and (not self.hosts or vm["host"] in self.hosts)
         )
 
@@ -74,7 +74,7 @@ class Host:
                 for label in self.facts["labels"]:
                     yield tuple(f"label_{part}" for part in _branch(label))
                 continue
-            value = current_state(self.facts).lower() if kind == "state" else self.facts[kind]
+            value = current_state(self.facts).lower() if kind == "state" else self.facts.get(kind)
             if value is not None:
                 yield (f"{kind}_{value}",)
 

@@ -389,10 +389,15 @@ def test_what_the_cloud_says_is_no_template(tmp_path: Path, sites: dict[str, Sta
     sites["alpha"].one("one.vm.update", number, f'EVIL="{evil}"', 1)
     show = {"ansible.builtin.debug": {"msg": "{{ hostvars['alpha-supernode-0'].one_vm_user_template.EVIL }}"}}
     _write(tmp_path, "play.yaml", [{"hosts": "localhost", "gather_facts": False, "tasks": [show]}])
-    shown = _command(tmp_path, "ansible-playbook", "-i", str(tmp_path / "opennebula.yml"), "play.yaml")
-    assert shown.code == 0, shown.out + shown.err
-    assert "ansible.builtin.pipe" in shown.out
-    assert not (tmp_path / "owned").exists()
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(_passwords(tmp_path))}
+    _from_endpoints(tmp_path, _endpoint("alpha", sites["alpha"]), only_running=False, **cache)
+    sites["alpha"].calls.clear()
+    for _from in ("the site", "the cache"):
+        shown = _command(tmp_path, "ansible-playbook", "-i", str(tmp_path / "opennebula.yml"), "play.yaml")
+        assert shown.code == 0, shown.out + shown.err
+        assert "ansible.builtin.pipe" in shown.out
+        assert not (tmp_path / "owned").exists()
+    assert len(sites["alpha"].calls) == 2
 
 
 def test_refresh_in_a_play_finds_new_vms(tmp_path: Path) -> None:

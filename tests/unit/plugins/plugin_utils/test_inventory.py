@@ -114,7 +114,6 @@ def test_hosts_of_a_service() -> None:
         "lcm_state": "RUNNING",
         "host": None,
         "cluster_id": None,
-        "cluster": None,
         "labels": [],
         "addresses": ["10.0.0.10"],
         "nics": [
@@ -341,7 +340,7 @@ def test_a_cluster_that_the_user_may_not_see_is_called_by_its_id() -> None:
 def test_the_last_record_of_the_history_counts() -> None:
     records = [{"SEQ": "9", "HOSTNAME": "old", "CID": "0"}, {"SEQ": "10", "HOSTNAME": "new", "CID": "-1"}, ""]
     raw = {**_plain(), "HISTORY_RECORDS": {"HISTORY": records}}
-    (host,) = _hosts(_answer(_site(query=EVERY), [], [raw], flow=False))
+    (host,) = _hosts(_answer(_site(query=Query(every_vm=True, cluster_names=True)), [], [raw], flow=False))
     assert (host.facts["host"], host.facts["cluster_id"], host.facts["cluster"]) == ("new", None, None)
 
 
