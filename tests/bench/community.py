@@ -9,13 +9,14 @@ from a venv of its own; nothing of it is imported here.
 from __future__ import annotations
 
 import copy
-import json
+import re
+import resource
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from measuring import Failed, NotMeasured, Options, command, median, spread, table
@@ -38,26 +39,33 @@ _WAIT_SECONDS = 60
 _NET = 'VN_MAD = "bridge"\nBRIDGE = "br0"\nGATEWAY = "10.71.1.1"\nNETWORK_MASK = "255.255.255.0"\n'
 
 
+class _Took(NamedTuple):
+    """Wall seconds and processor seconds of a program."""
+
+    wall: float
+    processor: float
+
+
 @dataclass
 class _Task:
     """The same work for both.
 
     Attributes:
         title: of the row.
-        work: by collection, seconds of one run of it; raises Failed.
+        work: by collection, runs it once; raises Failed.
         bound: whether ours has to take at most C(SHARE) of their seconds, those of idling taken off.
-        idle: seconds of a run of the same program, of a module where there is one, that asks nobody.
-        seconds: by collection, of each run.
+        idle: a run of the same program, of a module where there is one, that asks nobody.
+        took: by collection, each run.
         calls: by collection, those of the last run.
     """
 
     title: str
-    work: dict[str, Callable[[], float]]
+    work: dict[str, Callable[[], _Took]]
     bound: bool
-    idle: Callable[[], float]
-    seconds: dict[str, list[float]] = field(default_factory=lambda: {OURS: [], THEIRS: []})
+    idle: Callable[[], _Took]
+    took: dict[str, list[_Took]] = field(default_factory=lambda: {OURS: [], THEIRS: []})
     calls: dict[str, list[str]] = field(default_factory=dict)
-    idling: list[float] = field(default_factory=list)
+    idling: list[_Took] = field(default_factory=list)
 
 
 class _Ansible:
@@ -77,35 +85,40 @@ class _Ansible:
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
         return path
 
-    def _run(self, program: str, *words: str | Path) -> tuple[float, str]:
+    def _run(self, program: str, *words: str | Path) -> tuple[_Took, str]:
         # The collection of the checkout is in collections_path of ansible.cfg; both programs see both collections.
-        environment = {"ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
+        environment = {
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
+            # As in an installation that was used before: Python does not compile the libraries at every start.
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+        before = _processor()
         done = command([str(self.bin / program), *map(str, words)], cwd=self.root, environment=environment)
-        done.succeeded()
-        return done.seconds, done.output
+        return _Took(done.seconds, _processor() - before), done.succeeded().output
 
-    def play(self, name: str, *tasks: dict[str, Any]) -> Callable[[], float]:
-        """Something that plays tasks and returns its seconds."""
+    def play(self, name: str, *tasks: dict[str, Any]) -> Callable[[], _Took]:
+        """Something that plays tasks and says how long that took."""
         play = {"hosts": "localhost", "gather_facts": False, "tasks": list(tasks)}
         path = self._file(f"{name}.play.yml", [play])
         return lambda: self._run("ansible-playbook", "-i", self._hosts, path)[0]
 
-    def inventory(self, name: str, content: dict[str, Any], hosts: int) -> Callable[[], float]:
-        """Something that lists an inventory, which has to have so many hosts, and returns its seconds."""
+    def inventory(self, name: str, content: dict[str, Any], hosts: int) -> Callable[[], _Took]:
+        """Something that reads an inventory, which has to have so many hosts, and says how long."""
         path = self._file(f"{name}.opennebula.yml", content)
 
-        def listed() -> float:
-            seconds, output = self._run("ansible-inventory", "-i", path, "--list")
-            found = len(json.loads(output)["_meta"]["hostvars"])
+        def read() -> _Took:
+            took, output = self._run("ansible-inventory", "-i", path, "--graph")
+            found = len(set(re.findall(r"--(\w[\w.-]*)$", output, re.MULTILINE)))
             if found != hosts:
-                raise Failed(f"{name} lists {found} hosts, not {hosts}")
-            return seconds
+                raise Failed(f"{name} has {found} hosts, not {hosts}")
+            return took
 
-        return listed
+        return read
 
-    def no_inventory(self) -> float:
-        """Seconds of listing an inventory of one host that asks nobody."""
-        return self._run("ansible-inventory", "-i", self._hosts, "--list")[0]
+    def no_inventory(self) -> _Took:
+        """Read an inventory of one host that asks nobody."""
+        return self._run("ansible-inventory", "-i", self._hosts, "--graph")[0]
 
 
 def measure(options: Options) -> None:
@@ -127,7 +140,7 @@ def measure(options: Options) -> None:
                 worse.append(f"{task.title}: {ours} calls ({', '.join(task.calls[OURS])}), {theirs} of {THEIRS}")
     print(f"{OURS} (ours) and {THEIRS} (theirs), {LATENCY * 1000:g} ms before each answer")
     table(
-        ["", "our calls", "their calls", "our s", "", "their s", "", "ratio", "idle s", "ratio without idle", "target"],
+        ["", "our calls", "their calls", "our s", "", "their s", "", "ratio", "idle s", "beyond", "CPU", "target"],
         rows,
     )
     if worse:
@@ -139,33 +152,45 @@ def _measured(standin: StandIn, task: _Task, runs: int) -> None:
     for number in range(runs + 1):
         for who, work in task.work.items():
             standin.calls.clear()
-            seconds = work()
+            took = work()
             task.calls[who] = [what for _api, what in standin.calls]
             if number:
-                task.seconds[who].append(seconds)
+                task.took[who].append(took)
         if number:
             task.idling.append(task.idle())
 
 
 def _row(task: _Task) -> list[object]:
-    ours, theirs, idle = (median(values) for values in (task.seconds[OURS], task.seconds[THEIRS], task.idling))
-    # The fastest of each, since whatever else the computer does only ever adds seconds.
-    least = {who: min(taken) - min(task.idling) for who, taken in task.seconds.items()}
-    share = least[OURS] / max(least[THEIRS], 0.001)
+    ours, theirs = ([took.wall for took in task.took[who]] for who in (OURS, THEIRS))
+    share = _beyond_idle(task, "wall")
     target = f"{SHARE:g}: {'held' if share <= SHARE else 'MISSED'}" if task.bound else ""
     return [
         task.title,
         len(task.calls[OURS]),
         len(task.calls[THEIRS]),
-        f"{ours:.2f}",
-        spread(task.seconds[OURS], 2),
-        f"{theirs:.2f}",
-        spread(task.seconds[THEIRS], 2),
-        f"{ours / theirs:.2f}",
-        f"{idle:.2f}",
+        f"{median(ours):.2f}",
+        spread(ours, 2),
+        f"{median(theirs):.2f}",
+        spread(theirs, 2),
+        f"{median(ours) / median(theirs):.2f}",
+        f"{median([took.wall for took in task.idling]):.2f}",
         f"{share:.2f}",
+        f"{_beyond_idle(task, 'processor'):.2f}",
         target,
     ]
+
+
+def _beyond_idle(task: _Task, what: str) -> float:
+    """Ours by theirs of what each takes more than idling: the fastest runs, since a load only ever adds seconds."""
+    idle = min(getattr(took, what) for took in task.idling)
+    ours, theirs = (min(getattr(took, what) for took in task.took[who]) - idle for who in (OURS, THEIRS))
+    return float(ours / max(theirs, 0.001))
+
+
+def _processor() -> float:
+    """Processor seconds of all commands that ended so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @contextmanager
