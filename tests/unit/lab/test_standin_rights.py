@@ -190,6 +190,17 @@ def test_owner_changes(standin: StandIn, other: tuple[str, str]) -> None:
     assert "<UNAME>other</UNAME><GNAME>others</GNAME>" in standin.one("one.vn.info", number, user=other)
 
 
+def test_a_tenant_finds_itself_and_its_groups_in_the_pools(standin: StandIn, other: tuple[str, str]) -> None:
+    """Source: PoolSharedAPI.cc (where_filter), User.cc (set_user(oid, name)), Group.cc (group_u = 1), release-7.4.0."""
+    for user in (standin.tenant, other):
+        users = standin.one("one.userpool.info", user=user)
+        groups = standin.one("one.grouppool.info", user=user)
+        assert re.findall(r"<USER><ID>\d+</ID>.*?<NAME>(\w+)</NAME>", users) == [user[0]]
+        assert len(re.findall(r"<GROUP><ID>", groups)) == 1
+    standin.one("one.acl.addrule", "200000064", "10400000000", "1", "400000000")
+    assert len(re.findall("<USER><ID>", standin.one("one.userpool.info", user=standin.tenant))) == 4
+
+
 def test_password_change(standin: StandIn) -> None:
     standin.one("one.user.passwd", 2, "new", user=standin.tenant)
     with pytest.raises(RuntimeError, match="couldn't be authenticated"):
