@@ -92,7 +92,7 @@ def test_owner_and_group_and_id_0(admin: Site) -> None:
 def test_a_refused_action_that_answers_204_is_an_error(site: Site) -> None:
     site.run(oneflow_template, **TEMPLATE)
     failed = site.fail(oneflow_template, **TEMPLATE, owner="oneadmin")
-    assert "could not list the users" in failed["msg"], "a tenant gives ids"
+    assert "user 'flower' may use none of that name" in failed["msg"], "a tenant gives ids"
     failed = site.fail(oneflow_template, id=0, owner="0")
     assert failed["failure"]["code"] == "not_applied"
     assert "still has {'owner': '2'}" in failed["msg"]
