@@ -29,6 +29,8 @@ from fact8ra_lab.standin.testing import StandIn, default_seed
 LATENCY = 0.02
 """Seconds before each answer of the stand-in."""
 SERVICES = 500
+SERVICE_VMS = 10
+"""VMs of each service."""
 VMS = 1000
 NETWORKS = 10
 """Networks beside those that are created again."""
@@ -131,7 +133,7 @@ def measure(options: Options) -> None:
     with tempfile.TemporaryDirectory(prefix="fact8ra-bench-") as directory:
         ansible = _Ansible(options, Path(directory))
         rows, worse = [], []
-        for make in (_network, _service, _inventory):
+        for make in (_network, _service_by_name, _service_by_id, _inventory):
             with make(ansible) as (standin, task):
                 _measured(standin, task, options.runs)
             rows.append(_row(task))
@@ -219,33 +221,49 @@ def _network(ansible: _Ansible) -> Iterator[tuple[StandIn, _Task]]:
 
 
 @contextmanager
-def _service(ansible: _Ansible) -> Iterator[tuple[StandIn, _Task]]:
-    """A service is read by its name; ours returns its VMs with their addresses too, theirs the ids of the VMs."""
+def _service_by_name(ansible: _Ansible) -> Iterator[tuple[StandIn, _Task]]:
+    """A service is read by its name."""
+    with _services() as (site, _number):
+        yield site.standin, _read(ansible, site, "by name", {"name": "bench"}, {"service_name": "bench"})
+
+
+@contextmanager
+def _service_by_id(ansible: _Ansible) -> Iterator[tuple[StandIn, _Task]]:
+    """A service is read by its id."""
+    with _services() as (site, number):
+        yield site.standin, _read(ansible, site, "by id", {"id": number}, {"service_id": number})
+
+
+@contextmanager
+def _services() -> Iterator[tuple[Site, int]]:
+    """A site with all the services, and the id of the one that is called bench."""
     with StandIn(_seed()) as standin:
         site = Site(standin, standin.tenant)
-        service = _running(site)
+        service = _running(site, SERVICE_VMS)
         with standin.site.cloud.change():
             for number in range(1, SERVICES):
                 _copy(standin, service, f"service-{number}")
         _delay(standin)
-        connection = {**_peer(site), "api_url": standin.flow_endpoint}
-        work = {
-            OURS: ansible.play(
-                "our-service",
-                {f"{OURS}.oneflow_service_info": {**site.connection, "name": "bench"}, "register": "done"},
-                _check("done.services | length == 1", "done.services[0].roles[0].vms | length == 1"),
-            ),
-            THEIRS: ansible.play(
-                "their-service",
-                {f"{THEIRS}.one_service": {**connection, "service_name": "bench"}, "register": "done"},
-                _check("done.service_name == 'bench'", "done.roles[0].ids | length == 1"),
-            ),
-        }
-        title = f"a service of {SERVICES}, read"
-        yield (
-            standin,
-            _Task(title, work, bound=True, idle=ansible.play("idle", {"ansible.builtin.ping": {}}, _check("true"))),
-        )
+        yield site, service.id
+
+
+def _read(ansible: _Ansible, site: Site, how: str, ours: dict[str, Any], theirs: dict[str, Any]) -> _Task:
+    """Ours returns states and addresses of the VMs too, theirs their ids."""
+    peer = {**_peer(site), "api_url": site.standin.flow_endpoint}
+    work = {
+        OURS: ansible.play(
+            "our-service",
+            {f"{OURS}.oneflow_service_info": {**site.connection, **ours}, "register": "done"},
+            _check(f"done.services[0].roles[0].vms | length == {SERVICE_VMS}"),
+        ),
+        THEIRS: ansible.play(
+            "their-service",
+            {f"{THEIRS}.one_service": {**peer, **theirs}, "register": "done"},
+            _check("done.service_name == 'bench'", f"done.roles[0].ids | length == {SERVICE_VMS}"),
+        ),
+    }
+    title = f"a service of {SERVICES}, read {how}"
+    return _Task(title, work, bound=True, idle=ansible.play("idle", {"ansible.builtin.ping": {}}, _check("true")))
 
 
 @contextmanager
@@ -296,11 +314,16 @@ def _seed() -> dict[str, Any]:
     return default_seed() | {"hosts": [{"name": "large", "cpu": 100_000, "mem_mb": 1_000_000}]}
 
 
-def _running(site: Site) -> Document:
-    """A running service called bench, of one role with one VM."""
+def _running(site: Site, vms: int = 1) -> Document:
+    """A running service called bench, of one role with so many VMs."""
     site.run(vnet, name="lan", vn_mad="bridge", bridge="br0", address_ranges=[{"ip": "10.71.0.10", "size": 4000}])
     site.run(vm_template, name="vm", cpu=0.1, memory=64, disks=[{"image": "flower-debian-12"}])
-    role = {"name": "supernode", "template": "vm", "template_contents": {"NIC": [{"NETWORK_ID": "$Private"}]}}
+    role = {
+        "name": "supernode",
+        "template": "vm",
+        "cardinality": vms,
+        "template_contents": {"NIC": [{"NETWORK_ID": "$Private"}]},
+    }
     site.run(oneflow_template, name="bench", networks={"Private": ""}, roles=[role])
     networks = [{"name": "Private", "network": "lan"}]
     made = site.run(oneflow_service, name="bench", template="bench", networks=networks, wait_timeout=_WAIT_SECONDS)

@@ -78,7 +78,7 @@ DAMAGE: tuple[Callable[[ElementTree.Element, int], None], ...] = (_drop, _empty,
 def damaged_xml(draw: st.DrawFn, method: str, element: str) -> ElementTree.Element:
     """Return an answer in which anything may be damaged but the ID and the NAME of the objects."""
     root = ElementTree.fromstring(draw(st.sampled_from(answers(method))))
-    for _ in range(draw(st.integers(0, 8))):
+    for _time in range(draw(st.integers(0, 8))):
         places = [
             (parent, at)
             for parent in root.iter()
@@ -100,7 +100,7 @@ def damaged_document(draw: st.DrawFn, kind: str) -> dict[str, Any]:
     """Return a document of OneFlow in which anything below its body may be damaged."""
     found: dict[str, Any] = json.loads(draw(st.sampled_from(documents(kind))))
     body = found["TEMPLATE"]["BODY"]
-    for _ in range(draw(st.integers(1, 8))):
+    for _time in range(draw(st.integers(1, 8))):
         places = list(_places(body))
         parent, key = draw(st.sampled_from(places))
         damage = draw(st.sampled_from(["drop", "junk", "one", "many"]))

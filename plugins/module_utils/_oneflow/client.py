@@ -313,7 +313,7 @@ class OneFlow:
 
 def _operation(method: str, path: str) -> dict[str, Any]:
     """Return C(operation), and C(object) and C(id) of what a request works on, for the details of an error."""
-    _, kind, *rest = path.split("/")
+    kind, *rest = path.removeprefix("/").split("/")
     operation: dict[str, Any] = {"operation": f"{method} {path}"}
     # a list is about no object, but what is posted to it is
     if rest or method == "POST":

@@ -90,7 +90,7 @@ VECTORS: Mapping[str, Mapping[str, Option]] = {
         "type": _text(),
         "listen": _text(),
         "port": _INT,
-        "keymap": _text(),
+        "keymap": {"type": "str", "no_log": False},
         "passwd": {"type": "str", "no_log": True},
         "random_passwd": {"type": "bool", "no_log": False},
     },

@@ -262,7 +262,7 @@ def _tests_in(path: Path) -> set[str]:
 def test_the_tests_of_a_fact_exist(fact: str, tests: tuple[str, ...]) -> None:
     assert tests, fact
     for test in tests:
-        path, _, name = test.partition("::")
+        path, name = test.split("::")
         assert name in _tests_in(HERE / path), f"{fact!r} is said to be shown by {test}"
 
 
@@ -333,7 +333,7 @@ def test_a_run_asks_for_each_pool_once() -> None:
         {"vnpool.info": {"VNET": pool_object(0, "net")}, "grouppool.info": {"GROUP": [pool_object(1, "users")]}}
     )
     objects = Objects(client)
-    for _ in range(3):
+    for _time in range(3):
         assert objects.referred(VNET, "net", "network") == 0
         assert objects.referred(GROUP, "users", "group") == 1
         found: Any = objects.managed(VNET, {"id": None, "name": "net", "username": "flower"})
@@ -352,12 +352,12 @@ def _refusing(code: int, text: str) -> Any:
 def test_a_quota_is_told_in_the_servers_words() -> None:
     text = "[one.vn.allocate] User [2] : limit of 1 reached for quota NETWORK LEASES."
     error = _refusing(0x0200, text)
-    assert type(error) is NotAuthorized
+    assert error.__class__ is NotAuthorized
     assert text in error.message
 
 
 def test_a_name_that_is_taken_is_refused_whatever_its_code() -> None:
     for code in (0x2000, 0x4000):
         error = _refusing(code, "[one.vn.allocate] NAME is already taken by NETWORK 0.")
-        assert type(error) is Refused
+        assert error.__class__ is Refused
         assert error.as_failure()["server_message"] == "[one.vn.allocate] NAME is already taken by NETWORK 0."

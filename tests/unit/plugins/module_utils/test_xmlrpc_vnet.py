@@ -84,7 +84,7 @@ def test_a_null_attribute_of_a_range_is_one_that_has_to_be_absent() -> None:
     plan = ranges.plan_ranges(_network(FIRST), [wish])
     assert (plan.update, plan.found) == ([], [ranges.canonical_range(wish)])
     plan = ranges.plan_ranges(_network({**FIRST, "GATEWAY": "10.0.0.1"}), [wish])
-    assert [changes for _, changes in plan.update] == [{"GATEWAY": None}]
+    assert [changes for _id, changes in plan.update] == [{"GATEWAY": None}]
     assert plan.found[0] is not None
     assert plan.found[0]["GATEWAY"] == "10.0.0.1"
 

@@ -27,7 +27,7 @@ def rpc_answer(cloud: Cloud, method: str, params: list[Any]) -> int:
     _one, kind, verb = method.split(".", 2)
     if method in _MAKES or verb in ("allocate", "clone", "addrule"):
         return cloud.last_ids.get(_MAKES.get(method, _KINDS.get(kind, kind.upper())), -1) + 1
-    return next((int(value) for value in params if type(value) is int), 0)
+    return next((int(value) for value in params if isinstance(value, int) and not isinstance(value, bool)), 0)
 
 
 def flow_answer(flow: FlowRest, caller: Caller, verb: str, path: str, body: str) -> Answer:
