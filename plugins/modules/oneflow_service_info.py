@@ -27,6 +27,14 @@ options:
   name:
     description: Only the services of this name, whoever owns them. OneFlow does not keep names unique.
     type: str
+  vms:
+    description:
+      - Whether to read the VMs. OneFlow knows only their ids and first names, so states and addresses take a call of
+        OpenNebula.
+      - With V(false) the states are null and the lists of addresses empty.
+    type: bool
+    default: true
+    version_added: 1.1.0
 seealso:
   - module: fact8ra.flower.oneflow_service
 """
@@ -48,6 +56,16 @@ EXAMPLES = r"""
     password: "{{ vault_one_password }}"
     name: flower
   register: named
+
+- name: Only its state
+  fact8ra.flower.oneflow_service_info:
+    endpoint: https://one.example.com:2633/RPC2
+    flow_endpoint: https://one.example.com:2474
+    username: flower
+    password: "{{ vault_one_password }}"
+    name: flower
+    vms: false
+  register: states
 """
 
 RETURN = r"""
@@ -97,7 +115,11 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client impo
 
 SPEC = CONNECTION.merge(
     ArgumentSpec(
-        argument_spec={"id": {"type": "int"}, "name": {"type": "str"}},
+        argument_spec={
+            "id": {"type": "int"},
+            "name": {"type": "str"},
+            "vms": {"type": "bool", "default": True},
+        },
         mutually_exclusive=[("id", "name")],
     ),
 )
@@ -106,8 +128,10 @@ SPEC = CONNECTION.merge(
 def read(module: AnsibleModule) -> Mapping[str, Any]:
     """Return the services that the parameters pick."""
     found = OneFlow.from_params(module.params).selected(SERVICE, module.params)
-    ids = [number for one in found for number in node_ids(one.body)]
-    vms = service_vms(Client.from_params(module.params), ids)
+    vms = {}
+    if module.params["vms"]:
+        ids = [number for one in found for number in node_ids(one.body)]
+        vms = service_vms(Client.from_params(module.params), ids)
     return {"changed": False, "services": [facts(one, vms) for one in found]}
 
 

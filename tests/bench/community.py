@@ -248,12 +248,12 @@ def _services() -> Iterator[tuple[Site, int]]:
 
 
 def _read(ansible: _Ansible, site: Site, how: str, ours: dict[str, Any], theirs: dict[str, Any]) -> _Task:
-    """Ours returns states and addresses of the VMs too, theirs their ids."""
+    """Both return the ids of the VMs."""
     peer = {**_peer(site), "api_url": site.standin.flow_endpoint}
     work = {
         OURS: ansible.play(
             "our-service",
-            {f"{OURS}.oneflow_service_info": {**site.connection, **ours}, "register": "done"},
+            {f"{OURS}.oneflow_service_info": {**site.connection, **ours, "vms": False}, "register": "done"},
             _check(f"done.services[0].roles[0].vms | length == {SERVICE_VMS}"),
         ),
         THEIRS: ansible.play(

@@ -330,3 +330,15 @@ def test_info(site: Site) -> None:
     assert site.run(oneflow_service_info, id=made["id"])["services"] == [made]
     assert site.run(oneflow_service_info, id=0)["services"] == [], "0 is the service template"
     assert site.run(oneflow_service_info, id=4242)["services"] == []
+
+
+def test_info_without_the_vms_takes_one_call(site: Site) -> None:
+    made = site.run(oneflow_service, **SERVICE)["service"]
+    for picks in ({"name": made["name"]}, {"id": made["id"]}):
+        (found,) = site.run(oneflow_service_info, **picks, vms=False)["services"]
+        assert site.calls == []
+        assert len(site.flow_calls) == 1
+        assert (found["state"], found["networks"]) == (made["state"], made["networks"])
+        for role, full in zip(found["roles"], made["roles"], strict=True):
+            unread = {"state": None, "lcm_state": None, "addresses": []}
+            assert role["vms"] == [{**vm, **unread} for vm in full["vms"]]
