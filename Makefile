@@ -36,6 +36,10 @@ test: venv ## Run every check, from lint to a federation trained end to end; wha
 clean: ## Remove everything that the other targets left, but for the caches
 	tools/clean.sh
 
+.PHONY: lab-packages
+lab-packages: venv
+	.venv/bin/ansible localhost -m ansible.builtin.include_role -a "name=fact8ra.flower.lab tasks_from=install.yml"
+
 ##@ The running lab
 .PHONY: site
 site: venv ## Bring the federation to what INVENTORY says (default: the lab's)
@@ -63,7 +67,7 @@ contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 	tools/pytest.sh tests/contract $(ARGS)
 
 .PHONY: integration
-integration: dev-venv flwr-venv ## The modules and the inventory plugin, as playbooks against the stand-in
+integration: dev-venv flwr-venv lab-packages ## The modules and the inventory plugin, as playbooks against the stand-in
 	tools/pytest.sh tests/integration/lab $(ARGS)
 	tools/pytest.sh tests/integration --ignore=tests/integration/lab -n 3 --dist loadgroup $(ARGS)
 
@@ -72,7 +76,7 @@ faults: dev-venv ## Bad input and faults on the way to VMs, against stand-ins
 	tools/pytest.sh tests/faults -n 3 $(ARGS)
 
 .PHONY: molecule
-molecule: dev-venv ## The roles on booted hosts
+molecule: dev-venv lab-packages ## The roles on booted hosts
 	tools/molecule.sh $(ARGS)
 
 .PHONY: e2e
