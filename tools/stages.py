@@ -29,7 +29,7 @@ STAGES = {
     "sanity": 900,
     "units": 600,
     "contract": 300,
-    "integration": 600,
+    "integration": 900,
     "importer": 300,
     "faults": 600,
     "molecule": 900,
