@@ -41,6 +41,18 @@ options:
     type: str
     choices: [BALLOONING, HOTPLUG]
     version_added: 1.1.0
+  cpu_cost:
+    description: Cost of a CPU for an hour. By default only administrators may set it.
+    type: float
+    version_added: 1.1.0
+  memory_cost:
+    description: Cost of a MB of memory for an hour. By default only administrators may set it.
+    type: float
+    version_added: 1.1.0
+  disk_cost:
+    description: Cost of a MB of disk for an hour. By default only administrators may set it.
+    type: float
+    version_added: 1.1.0
   hypervisor:
     description: Kind of hypervisor, such as V(kvm) or V(lxc).
     type: str
@@ -77,11 +89,10 @@ options:
       pin_policy:
         description: How virtual CPUs are bound to those of the host.
         type: str
-        choices: [NONE, CORE, THREAD, SHARED, NODE_AFFINITY]
+        choices: [NONE, CORE, THREAD, SHARED]
       node_affinity:
-        description: NUMA nodes of the host to use.
-        type: list
-        elements: str
+        description: NUMA node of the host to use. Not for virtual CPUs that O(topology.pin_policy) binds.
+        type: int
       hugepage_size:
         description: Size of huge pages in MB.
         type: int
@@ -400,7 +411,7 @@ options:
         description: Further attributes of the interface.
         type: dict
   pci:
-    description: PCI devices to pass through.
+    description: PCI devices to pass through. By default only administrators may set them.
     type: list
     elements: dict
     suboptions:

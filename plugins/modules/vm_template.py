@@ -17,6 +17,8 @@ description:
   - Only what is given is compared. Other attributes of the template stay.
   - An option that holds a vector or a list of vectors, such as O(context) or O(nics), is compared and written as a
     whole. An empty one removes the attribute.
+  - Some attributes may be set by administrators only, as C(VM_RESTRICTED_ATTR) in C(oned.conf) says. The module fails
+    and names the attribute when the user is none.
   - The template is not instantiated.
 extends_documentation_fragment:
   - fact8ra.flower._attributes
@@ -66,7 +68,11 @@ options:
     default: false
     version_added: 1.1.0
   delete_images:
-    description: Whether the images of the disks are deleted with the template. Images in use cannot be.
+    description:
+      - Whether the images of the disks are deleted with the template.
+      - While one of them is in use the module fails, says by what, and deletes nothing.
+      - OpenNebula deletes the template first. Where it keeps an image then, such as one that the user may not manage,
+        the module fails and says which.
     type: bool
     default: false
     version_added: 1.1.0

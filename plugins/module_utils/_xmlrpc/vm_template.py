@@ -27,7 +27,13 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects imp
     identity,
     named,
 )
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.restricted import explained
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import from_options, render
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vm_template_images import (
+    check_free,
+    check_gone,
+    images_of,
+)
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vm_template_options import (
     ATTRIBUTES,
     LISTS,
@@ -35,6 +41,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vm_template
     VECTORS,
     check_disk,
     check_pci,
+    check_topology,
     vector,
 )
 
@@ -64,6 +71,7 @@ class ManagedVmTemplate(Managed):
 
     def prepare(self) -> None:
         params = dict(self.params)
+        check_topology(params["topology"] or {})
         if params["labels"] is not None:
             params["labels"] = ",".join(params["labels"]) or None
         for option in VECTORS:
@@ -149,14 +157,16 @@ class ManagedVmTemplate(Managed):
                 )
             )
         text = render({"NAME": name, **desired.get("template", {})})
-        return int(self.client.call("template.allocate", text, what=f"create VM template {name!r}"))
+        with explained(self.client, self.kind):
+            return int(self.client.call("template.allocate", text, what=f"create VM template {name!r}"))
 
     def change(self, current: State, changes: dict[str, Any]) -> None:
         raw = current["raw"]
         if current["locked"] and self.params["locked"] is not None:
             unlock(self.client, self.kind, raw)
         if "template" in changes:
-            self.apply_template(raw, changes["template"])
+            with explained(self.client, self.kind):
+                self.apply_template(raw, changes["template"])
         self.apply_common(raw, changes)
         if self.params["locked"]:
             lock(self.client, self.kind, raw)
@@ -169,3 +179,17 @@ class ManagedVmTemplate(Managed):
             self.client.call("template.delete", current["id"], images, what=what)
         except NotFound:
             return
+
+    def gone(self, raw: Raw | None) -> bool:
+        # only now is it known that the template itself went
+        if raw is None and self.params["delete_images"]:
+            check_gone(self.objects, self._images, self._who)
+        return raw is None
+
+    def _state(self, raw: Raw, absent: bool) -> State:
+        if absent and self.params["delete_images"]:
+            # before anything is deleted, in check mode too
+            self._who = named(self.kind, raw)
+            self._images = images_of(self.objects, raw)
+            check_free(self.objects, self._images)
+        return super()._state(raw, absent)

@@ -36,6 +36,9 @@ SCALARS: Mapping[str, Option] = {
     "memory_max": _INT,
     "memory_slots": _INT,
     "memory_resize_mode": _text("BALLOONING", "HOTPLUG"),
+    "cpu_cost": {"type": "float"},
+    "memory_cost": {"type": "float"},
+    "disk_cost": {"type": "float"},
     "hypervisor": _text(),
     "sched_requirements": _text(),
     "sched_rank": _text(),
@@ -47,7 +50,7 @@ SCALARS: Mapping[str, Option] = {
 }
 """Options that are one attribute with their name in capitals."""
 
-NUMBERS = ("CPU", "VCPU", "VCPU_MAX", "MEMORY", "MEMORY_MAX", "MEMORY_SLOTS")
+NUMBERS = tuple(name.upper() for name, option in SCALARS.items() if option["type"] in ("int", "float"))
 """Attributes that are compared as numbers: others may have written 1.0 for 1."""
 
 VECTORS: Mapping[str, Mapping[str, Option]] = {
@@ -70,8 +73,8 @@ VECTORS: Mapping[str, Mapping[str, Option]] = {
         "sockets": _INT,
         "cores": _INT,
         "threads": _INT,
-        "pin_policy": _text("NONE", "CORE", "THREAD", "SHARED", "NODE_AFFINITY"),
-        "node_affinity": _WORDS,
+        "pin_policy": _text("NONE", "CORE", "THREAD", "SHARED"),
+        "node_affinity": _INT,
         "hugepage_size": _INT,
         "memory_access": _text("shared", "private"),
     },
@@ -214,6 +217,17 @@ def check_disk(disk: Mapping[str, Any]) -> None:
     if disk.get("type") is not None and disk.get("size") is None:
         raise InvalidInput(
             f"disks[].size is needed for a volatile disk of type {disk['type']}, in MB.", details={"option": "disks"}
+        )
+
+
+def check_topology(topology: Mapping[str, Any]) -> None:
+    """See that a node is not named for pinned CPUs, which oned refuses on instantiation; raises InvalidInput."""
+    policy = topology.get("pin_policy")
+    if topology.get("node_affinity") is not None and policy not in (None, "NONE"):
+        raise InvalidInput(
+            f"topology.node_affinity cannot be given with pin_policy {policy}, OpenNebula chooses the node of pinned "
+            "CPUs itself; leave one of the two out.",
+            details={"option": "topology"},
         )
 
 

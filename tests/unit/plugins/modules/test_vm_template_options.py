@@ -19,7 +19,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vm_template
     VECTORS,
     argument_spec,
 )
-from ansible_collections.fact8ra.flower.plugins.modules import security_group, vm_template, vnet
+from ansible_collections.fact8ra.flower.plugins.modules import image_info, security_group, vm_template, vnet
 
 SMALL: dict[str, Any] = {"name": "node", "cpu": 1, "memory": 512}
 WHOLE: dict[str, Any] = {
@@ -34,7 +34,7 @@ WHOLE: dict[str, Any] = {
     "description": "x",
     "os": {"arch": "x86_64", "firmware": "UEFI", "firmware_secure": True, "attributes": {"nvram": "x"}},
     "cpu_model": {"model": "host-passthrough", "features": ["vmx", "-svm"]},
-    "topology": {"sockets": 1, "cores": 2, "threads": 2, "pin_policy": "SHARED", "node_affinity": ["0", "1"]},
+    "topology": {"sockets": 1, "cores": 2, "threads": 2, "pin_policy": "NONE", "node_affinity": 0},
     "features": {"acpi": False, "guest_agent": True, "virtio_scsi_queues": "auto"},
     "graphics": {"type": "vnc", "listen": "127.0.0.1"},
     "inputs": [{"type": "tablet", "bus": "usb"}],
@@ -88,7 +88,7 @@ def test_every_option_becomes_its_attribute(site: Site) -> None:
         "DESCRIPTION": "x",
         "OS": {"ARCH": "x86_64", "FIRMWARE": "UEFI", "FIRMWARE_SECURE": "YES", "NVRAM": "x"},
         "CPU_MODEL": {"MODEL": "host-passthrough", "FEATURES": "vmx,-svm"},
-        "TOPOLOGY": {"SOCKETS": "1", "CORES": "2", "THREADS": "2", "PIN_POLICY": "SHARED", "NODE_AFFINITY": "0,1"},
+        "TOPOLOGY": {"SOCKETS": "1", "CORES": "2", "THREADS": "2", "PIN_POLICY": "NONE", "NODE_AFFINITY": "0"},
         "FEATURES": {"ACPI": "NO", "GUEST_AGENT": "YES", "VIRTIO_SCSI_QUEUES": "auto"},
         "GRAPHICS": {"TYPE": "vnc", "LISTEN": "127.0.0.1"},
         "INPUT": {"TYPE": "tablet", "BUS": "usb"},
@@ -133,6 +133,33 @@ def test_a_copy_is_made_once_and_then_compared(site: Site) -> None:
     assert site.calls == ["templatepool.info"]
 
 
+def test_a_copy_has_images_of_its_own_when_asked(site: Site) -> None:
+    original = site.run(vm_template, **SMALL, disks=[{"image": "flower-debian-12"}, {"type": "swap", "size": 1}])
+    options = {"name": "copy", "clone_of": str(original["vm_template"]["id"]), "clone_images": True}
+    made = site.run(vm_template, **options)["vm_template"]["template"]
+    assert site.calls == ["templatepool.info", "template.clone", "template.info"]
+    number = int(made["DISK"][0]["IMAGE_ID"])
+    assert number != 0
+    assert site.run(image_info, id=number)["images"][0]["name"] == "copy-disk-0"
+    assert site.run(vm_template, **options)["changed"] is False
+
+
+def test_the_original_of_a_copy_has_to_be_clear(admin: Site, tenant: Site) -> None:
+    result = tenant.run(vm_template, check=True, diff=True, warns=True, name="copy", clone_of="later", memory=1)
+    assert (result["changed"], tenant.writes) == (True, [])
+    assert "clone_of names the VM template 'later', which is not there" in str(result["warnings"])
+    admin.run(vm_template, **SMALL, mode="644")
+    other = admin.run(vm_template, **{**SMALL, "name": "other"}, mode="644")["vm_template"]["id"]
+    admin.run(vm_template, id=other, owner="serveradmin")
+    admin.run(vm_template, id=other, name="node")
+    failed = tenant.fail(vm_template, name="copy", clone_of="node")
+    assert failed["failure"]["code"] == "ambiguous"
+    assert [each["id"] for each in failed["failure"]["details"]["candidates"]] == [0, 1]
+    assert "Give its id in clone_of." in failed["msg"]
+    assert tenant.writes == []
+    assert tenant.run(vm_template, name="copy", clone_of="0")["vm_template"]["template"]["MEMORY"] == "512"
+
+
 def test_a_lock_forbids_changes_but_not_ours(site: Site) -> None:
     locked = {**SMALL, "locked": True}
     assert site.run(vm_template, **locked)["vm_template"]["locked"] is True
@@ -146,18 +173,6 @@ def test_a_lock_forbids_changes_but_not_ours(site: Site) -> None:
         "template.info",
     ]
     assert site.run(vm_template, **SMALL, locked=False)["vm_template"]["locked"] is False
-
-
-@pytest.mark.parametrize("images", [False, True])
-def test_images_go_with_a_template_only_when_asked(admin: Site, images: bool) -> None:
-    admin.run(vm_template, **SMALL, disks=[{"image": "flower-debian-12"}])
-    admin.run(vm_template, name="node", state="absent", delete_images=images)
-    assert "template.delete" in admin.calls
-    admin.standin.until(lambda: ("<NAME>flower-debian-12<" in _images(admin)) is not images)
-
-
-def _images(site: Site) -> str:
-    return str(site.standin.one("one.imagepool.info", -2, -1, -1))
 
 
 def test_check_mode_takes_for_granted_what_earlier_tasks_would_make(tenant: Site) -> None:
@@ -182,6 +197,7 @@ def test_check_mode_takes_for_granted_what_earlier_tasks_would_make(tenant: Site
         ({"pci": [{"short_address": "0000:0a:00.0"}]}, r"pci\[\]\.short_address is '0000:0a:00\.0'"),
         ({"pci": [{"profile": "x"}]}, r"pci\[\] has an entry that describes no device"),
         ({"pci": [{"vendor": "10de", "network": "lan"}]}, r"pci\[\]\.network is only for a device with type: NIC"),
+        ({"topology": {"node_affinity": 0, "pin_policy": "CORE"}}, "node_affinity cannot be given with pin_policy"),
         ({"os": {"arch": "x", "attributes": {"ARCH": "y"}}}, r"os\.attributes has ARCH, for which there is an option"),
         ({"nics": [{"security_groups": ["x"]}]}, r"nics\[\]\.security_groups names the security group 'x'"),
         ({"name": "copy", "cpu": None, "memory": None, "clone_of": "x"}, "clone_of names the VM template 'x'"),
