@@ -81,6 +81,7 @@ options:
     type: bool
     version_added: 1.1.0
 seealso:
+  - module: fact8ra.flower.vm_template_info
   - module: fact8ra.flower.oneflow_template
 """
 

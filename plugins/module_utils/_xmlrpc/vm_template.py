@@ -56,18 +56,23 @@ def number(value: Any) -> str:
         return scalar(value)
 
 
+def facts(raw: Raw) -> dict[str, Any]:
+    """Return a VM template as modules return it."""
+    return {
+        **identity(raw),
+        "regtime": as_int(raw.get("REGTIME")),
+        "locked": is_locked(raw),
+        "template": as_dict(raw, "TEMPLATE"),
+    }
+
+
 class ManagedVmTemplate(Managed):
     """The VM template of module vm_template."""
 
     kind = VM_TEMPLATE
 
     def facts(self, raw: Raw) -> dict[str, Any]:
-        return {
-            **identity(raw),
-            "regtime": as_int(raw.get("REGTIME")),
-            "locked": is_locked(raw),
-            "template": as_dict(raw, "TEMPLATE"),
-        }
+        return facts(raw)
 
     def prepare(self) -> None:
         params = dict(self.params)
