@@ -150,11 +150,11 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
+from ansible_collections.fact8ra.flower.plugins.module_utils._connection import OPTIONS
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, OpenNebulaError
 from ansible_collections.fact8ra.flower.plugins.plugin_utils._inventory.asking import ask_all
 from ansible_collections.fact8ra.flower.plugins.plugin_utils._inventory.hosts import HOST_NAME, Choices, Host, hosts
 from ansible_collections.fact8ra.flower.plugins.plugin_utils._inventory.sites import (
-    CONNECTION,
     Query,
     Site,
     environment,
@@ -231,7 +231,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             sites += self._site_safely(str(endpoint["name"]), endpoint, self._vars, environ, query)
         for name in names:
             variables = host_variables(self.inventory, self.loader, name, path, self._vars)
-            raw = {key: variables[f"one_{key}"] for key in CONNECTION if f"one_{key}" in variables}
+            raw = {key: variables[f"one_{key}"] for key in OPTIONS if f"one_{key}" in variables}
             sites += self._site_safely(name, raw, variables, None, query)
         repeated = sorted({site.name for site in sites if [one.name for one in sites].count(site.name) > 1})
         if repeated:
@@ -249,7 +249,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Return the site with all its templates resolved; none when that fails and the user wants to go on."""
         try:
             self.templar.available_variables = dict(variables)
-            given = {key: self.templar.template(raw[key]) for key in CONNECTION if raw.get(key) not in (None, "")}
+            given = {key: self.templar.template(raw[key]) for key in OPTIONS if raw.get(key) not in (None, "")}
             params = params_of(given, environ, flow=not query.every_vm)
             services = self.templar.template(list(self.get_option("services")))
             return [Site(name, params, tuple(str(pattern) for pattern in services), query)]

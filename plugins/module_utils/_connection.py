@@ -33,6 +33,8 @@ INSECURE = "OPENNEBULA_INSECURE"
 DEFAULT_AUTH_FILE = "~/.one/one_auth"
 LIMITS = {"connect_timeout": 10.0, "read_timeout": 60.0}
 """Timeouts in seconds, where none is given."""
+OPTIONS = (*ENVIRONMENT, "validate_certs", "ca_path", *LIMITS)
+"""All connection options."""
 
 
 def resolved(params: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def resolved(params: Mapping[str, Any], environ: Mapping[str, str] | None = None
             OPENNEBULA_INSECURE is no boolean.
     """
     env = os.environ if environ is None else environ
-    given = {name: params.get(name) for name in (*ENVIRONMENT, "validate_certs", "ca_path", *LIMITS)}
+    given = {name: params.get(name) for name in OPTIONS}
     for name in ("endpoint", "flow_endpoint"):
         if given[name] is None:
             given[name] = _variable(env, name)

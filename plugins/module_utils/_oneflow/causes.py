@@ -17,18 +17,8 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotF
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import as_list
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.values import networks_of
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VM_TEMPLATE, VNET, Objects
-
-_READY = "1"
-_VNET_STATES = {
-    "0": "INIT",
-    "2": "LOCK_CREATE",
-    "3": "LOCK_DELETE",
-    "4": "DONE",
-    "5": "ERROR",
-    "6": "UPDATE_FAILURE",
-}
-"""Source: ``include/VirtualNetwork.h`` of OpenNebula 7.4."""
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VM_TEMPLATE, VNET, Objects, is_id
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vnet_states import VnetState, state_name, state_of
 
 
 def unmade_networks(body: Mapping[str, Any]) -> list[str]:
@@ -77,14 +67,13 @@ def _missing_templates(roles: list[Mapping[str, Any]], objects: Objects) -> list
 
 def _network_causes(name: str, network: Mapping[str, Any], client: Client) -> list[str]:
     number = network.get("id")
-    if not str(number).isdigit():
+    if not is_id(number):
         return []
     try:
         raw = client.call("vn.info", int(str(number)), *VNET.info, what=f"read network {name!r} ({number})")
     except NotFound:
         return [f"network {name!r} (id {number}) does not exist"]
-    state = str(raw.get("STATE", _READY))
-    if state == _READY:
+    if state_of(raw) == VnetState.READY:
         return []
     text = str(as_dict(raw, "TEMPLATE").get("ERROR") or "")
-    return [f"network {name!r} (id {number}) is in {_VNET_STATES.get(state, state)}{': ' + text if text else ''}"]
+    return [f"network {name!r} (id {number}) is in {state_name(raw)}{': ' + text if text else ''}"]

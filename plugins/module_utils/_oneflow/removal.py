@@ -28,6 +28,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.watch impo
 from ansible_collections.fact8ra.flower.plugins.module_utils._vms import Vm, vms_of
 from ansible_collections.fact8ra.flower.plugins.module_utils._waiting import wait_for
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import is_id
 
 DONE = 6
 """State filter of the VM pool for terminated VMs, which oned keeps."""
@@ -87,7 +88,7 @@ class Removal:
     def _resolved(self, reference: str) -> int | None:
         """Return the id of a VM of the role, None for one that has left it already."""
         fitting = (
-            [int(reference)] if reference.isdigit() else [one for one, name in self._there.items() if name == reference]
+            [int(reference)] if is_id(reference) else [one for one, name in self._there.items() if name == reference]
         )
         if len(fitting) > 1:
             raise Ambiguous(

@@ -265,14 +265,10 @@ class Manager:
         return merged
 
     def _vm_template(self, name: str) -> int | str:
-        if self.check_mode:
-            return self.objects.promised(VM_TEMPLATE, name, "roles.template", self.warn)
-        return self.objects.referred(VM_TEMPLATE, name, "roles.template")
+        return self.objects.promised(VM_TEMPLATE, name, "roles.template", self.warn if self.check_mode else None)
 
     def _network_id(self, reference: str, option: str) -> int | str:
-        if self.check_mode:
-            return self.objects.promised(VNET, reference, option, self.warn)
-        return self.objects.referred(VNET, reference, option)
+        return self.objects.promised(VNET, reference, option, self.warn if self.check_mode else None)
 
     def _warn_of_drift(self, found: Document) -> None:
         try:

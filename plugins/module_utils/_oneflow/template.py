@@ -117,9 +117,7 @@ class Manager:
         return f"service template {repr(name) if name is not None else f'(id {number})'} at {self.flow.endpoint}"
 
     def _vm_template(self, name: str, check_mode: bool) -> int | str:
-        if check_mode:
-            return self.objects.promised(VM_TEMPLATE, name, "roles.template", self.warn)
-        return self.objects.referred(VM_TEMPLATE, name, "roles.template")
+        return self.objects.promised(VM_TEMPLATE, name, "roles.template", self.warn if check_mode else None)
 
     def _current(self) -> dict[str, Any] | None:
         return None if self.found is None else state_of(self.found, self.params)

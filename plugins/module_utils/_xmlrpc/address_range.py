@@ -93,7 +93,7 @@ class AddressRange:
                 desired=desired,
                 create=lambda: self._add(raw or {}, (desired or {})["range"]),
                 update=lambda state, changes: self._update(state, changes["range"]),
-                delete=lambda state: self._change(state, self._remove),
+                delete=self._remove,
                 read=self._read,
                 view=lambda state: {"id": state["id"], "range": {key: state["range"][key] for key in _shown(state)}},
             ),
@@ -110,18 +110,13 @@ class AddressRange:
         return given
 
     def _group(self, reference: str) -> int | str:
-        if self.promise is not None:
-            return self.objects.promised(SECURITY_GROUP, reference, "security_groups", self.promise)
-        return self.objects.referred(SECURITY_GROUP, reference, "security_groups")
+        return self.objects.promised(SECURITY_GROUP, reference, "security_groups", self.promise)
 
     def _network(self) -> Raw | None:
         """Return the network; None where it is not there, and need not be."""
         reference, absent = self.params["network"], self.params["state"] == "absent"
         try:
-            if self.promise is not None and not absent:
-                number = self.objects.promised(VNET, reference, "network", self.promise)
-            else:
-                number = self.objects.referred(VNET, reference, "network")
+            number = self.objects.promised(VNET, reference, "network", None if absent else self.promise)
         except NotFound:
             if absent:
                 return None
@@ -143,9 +138,9 @@ class AddressRange:
 
     def _find(self, raw: Raw) -> State | None:
         number = self.params["id"]
-        states = [_state(raw, each) for each in ranges_of(raw)]
         if number is not None:
-            return next((state for state in states if state["id"] == number), None)
+            return _by_id(raw, number)
+        states = [_state(raw, each) for each in ranges_of(raw)]
         first = next(key for key in FIRST if self._wanted.get(key))
         found = [state for state in states if state["range"].get(first) == self._wanted[first]]
         if len(found) > 1:
@@ -227,33 +222,26 @@ class AddressRange:
 
     def _update(self, state: State, changes: Range) -> None:
         def change(raw: Raw) -> None:
-            now = next(
-                (each for each in ranges_of(raw) if int(each["AR_ID"]) == state["id"]),
-                None,
-            )
+            now = _by_id(raw, state["id"])
             if now is None:
                 raise NotFound(
                     f"{self._label(raw)}: somebody else removed it meanwhile.",
                     details={"endpoint": self.client.endpoint},
                 )
-            update_range(self.client, raw, canonical_range(now), changes)
+            update_range(self.client, raw, now["range"], changes)
 
-        self._change(state, lambda raw, _state: change(raw))
+        self._change(state, change)
 
-    def _remove(self, raw: Raw, state: State) -> None:
-        remove_range(self.client, raw, state["id"], force=self.params["force"])
+    def _remove(self, state: State) -> None:
+        self._change(state, lambda raw: remove_range(self.client, raw, state["id"], force=self.params["force"]))
 
-    def _change(self, state: State, change: Callable[[Raw, State], None]) -> None:
+    def _change(self, state: State, change: Callable[[Raw], None]) -> None:
         timeout = self.params["wait_timeout"] if self.params["wait"] else 0
-        retried(self.objects, state["raw"], lambda raw: change(raw, state), timeout=timeout)
+        retried(self.objects, state["raw"], change, timeout=timeout)
         self._known = self.objects.by_id(VNET, int(state["raw"]["ID"])) or {}
 
     def _read(self, number: int) -> State | None:
-        raw = self._known or {}
-        return next(
-            (_state(raw, each) for each in ranges_of(raw) if int(each["AR_ID"]) == number),
-            None,
-        )
+        return _by_id(self._known or {}, number)
 
     def _facts(self, state: State, raw: Raw | None) -> dict[str, Any]:
         if "each" not in state:
@@ -274,6 +262,10 @@ class AddressRange:
 
 def _state(raw: Raw, each: Mapping[str, Any]) -> State:
     return {"id": int(each["AR_ID"]), "range": canonical_range(each), "raw": raw, "each": each}
+
+
+def _by_id(raw: Raw, number: int) -> State | None:
+    return next((_state(raw, each) for each in ranges_of(raw) if int(each["AR_ID"]) == number), None)
 
 
 def _shown(state: State) -> list[str]:

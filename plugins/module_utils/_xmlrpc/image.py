@@ -24,7 +24,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects imp
     named,
     thing,
 )
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.usage import ids
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.usage import ids, vm_names
 
 ImageState = IntEnum(
     "ImageState",
@@ -94,6 +94,13 @@ def facts(raw: Raw) -> dict[str, Any]:
         "app_clones": ids(raw, "APP_CLONES"),
         "template": template,
     }
+
+
+def holders_of(objects: Objects, raw: Raw) -> list[str]:
+    """Return for messages who uses an image: virtual machines, and copies that are being made of it."""
+    copies = as_int(raw.get("CLONING_OPS")) or 0
+    making = [f"{copies} copies that are being made of it"] if copies else []
+    return vm_names(objects, ids(raw, "VMS")) + making
 
 
 def failed(objects: Objects, raw: Raw, advice: str) -> Refused:

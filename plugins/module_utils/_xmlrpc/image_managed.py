@@ -19,17 +19,18 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.image impor
     COPYING,
     facts,
     failed,
+    holders_of,
     state_of,
     type_of,
     wait_gone,
     wait_ready,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.image_source import check, drift, source_of
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.lock import lock, unlock
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.lock import unlocked
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.managed import Managed
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import IMAGE, Raw, named
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template import from_options, normalise, render
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.usage import ids, in_use, vm_names
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.usage import ids, in_use
 
 OPTIONS = {"description": "DESCRIPTION", "dev_prefix": "DEV_PREFIX", "target": "TARGET"}
 """Options of the module to attributes of the template."""
@@ -133,10 +134,7 @@ class ManagedImage(Managed):
             )
 
     def _in_use(self, raw: Raw, cannot: str) -> Exception:
-        holders = vm_names(self.objects, ids(raw, "VMS"))
-        operations = as_int(raw.get("CLONING_OPS")) or 0
-        if operations:
-            holders.append(f"{operations} copies that are being made of it")
+        holders = holders_of(self.objects, raw)
         return in_use(self.objects, IMAGE, raw, cannot, holders, "Remove these first, or wait for them.")
 
     def allocate(self, desired: Mapping[str, Any]) -> int:
@@ -161,21 +159,18 @@ class ManagedImage(Managed):
 
     def change(self, current: State, changes: dict[str, Any]) -> None:
         raw, number, who = current["raw"], current["id"], named(IMAGE, current["raw"])
-        if current["locked"] and self.params["locked"] is not None:
-            unlock(self.client, IMAGE, raw)
-        if changes.get("template"):
-            self.apply_template(raw, changes["template"])
-        if "type" in changes:
-            self.client.call("image.chtype", number, changes["type"], what=f"make {who} of type {changes['type']}")
-        if "persistent" in changes:
-            what = f"make {who} {'' if changes['persistent'] else 'non-'}persistent"
-            self.client.call("image.persistent", number, changes["persistent"], what=what)
-        if "enabled" in changes:
-            what = f"{'enable' if changes['enabled'] else 'disable'} {who}"
-            self.client.call("image.enable", number, changes["enabled"], what=what)
-        self.apply_common(raw, changes)
-        if self.params["locked"]:
-            lock(self.client, IMAGE, raw)
+        with unlocked(self.client, IMAGE, raw, self.params["locked"]):
+            if changes.get("template"):
+                self.apply_template(raw, changes["template"])
+            if "type" in changes:
+                self.client.call("image.chtype", number, changes["type"], what=f"make {who} of type {changes['type']}")
+            if "persistent" in changes:
+                what = f"make {who} {'' if changes['persistent'] else 'non-'}persistent"
+                self.client.call("image.persistent", number, changes["persistent"], what=what)
+            if "enabled" in changes:
+                what = f"{'enable' if changes['enabled'] else 'disable'} {who}"
+                self.client.call("image.enable", number, changes["enabled"], what=what)
+            self.apply_common(raw, changes)
 
     def settle(self, raw: Raw) -> Raw | None:
         state, number, timeout = state_of(raw), int(raw["ID"]), self.params["wait_timeout"]

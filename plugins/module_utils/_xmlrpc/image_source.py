@@ -88,9 +88,7 @@ def source_of(objects: Objects, params: Mapping[str, Any], promise: Callable[[st
     reference = params["clone_of"]
     if reference is not None:
         datastore = -1 if params["datastore"] is None else objects.referred(DATASTORE, params["datastore"], "datastore")
-        if promise is not None:
-            return Source(datastore, objects.promised(IMAGE, reference, "clone_of", promise))
-        return Source(datastore, objects.referred(IMAGE, reference, "clone_of"))
+        return Source(datastore, objects.promised(IMAGE, reference, "clone_of", promise))
     template: dict[str, Any] = {}
     if params["app"] is not None:
         app = find_app(objects, params["app"], params["marketplace"])

@@ -18,6 +18,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotA
 from ansible_collections.fact8ra.flower.plugins.module_utils._waiting import wait_for
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dicts, as_int
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import VM, VNET, Objects, Raw, named, thing
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.usage import HIDDEN
 
 # include/VirtualMachine.h: LCM_STATE EPILOG, SHUTDOWN, CANCEL, CLEANUP_DELETE and HOTPLUG_NIC; STATE DONE
 VANISHING = frozenset({11, 12, 13, 23, 25})
@@ -27,8 +28,6 @@ IN_USE = ("leases in use", "used leases that would fall outside the range")
 """Words of oned when leases are in the way (src/vnm/AddressRange*.cc, src/rm/api/VirtualNetworkAPI.cc)."""
 CHANGED = ("Address Range does not exist", "Address Range with ID", "is in wrong state", "wrong state LOCK_")
 """Words of oned when somebody else changed the network since it was read."""
-
-HIDDEN = "objects that this user may not see"
 
 
 @dataclass(eq=False)

@@ -11,7 +11,8 @@ Images, virtual networks, VM templates, VMs, marketplace apps and documents can 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import Kind, Raw, named
@@ -25,12 +26,21 @@ def is_locked(raw: Raw) -> bool:
     return bool(as_dict(raw, "LOCK"))
 
 
-def lock(client: Client, kind: Kind, raw: Raw) -> Any:
-    """Lock an object against changes; it can be used all the same. Raises what C(Client.call) does."""
-    # the last parameter: do not fail on an object that is locked already
-    return client.call(f"{kind.api}.lock", int(raw["ID"]), MANAGE, False, what=f"lock {named(kind, raw)}")
+@contextmanager
+def unlocked(client: Client, kind: Kind, raw: Raw, wanted: bool | None) -> Iterator[None]:
+    """Change an object from within, locked or not, and leave it as it shall be; an error leaves it unlocked.
 
+    Only who locked an object and administrators may unlock it. Raises what C(Client.call) does.
 
-def unlock(client: Client, kind: Kind, raw: Raw) -> Any:
-    """Unlock an object; only who locked it and administrators may. Raises what C(Client.call) does."""
-    return client.call(f"{kind.api}.unlock", int(raw["ID"]), what=f"unlock {named(kind, raw)}")
+    Args:
+        raw: the object as it was read.
+        wanted: whether it shall be locked against changes, which does not keep it from being used; None if the lock
+            that there may be is not to be touched.
+    """
+    number, who = int(raw["ID"]), named(kind, raw)
+    if is_locked(raw) and wanted is not None:
+        client.call(f"{kind.api}.unlock", number, what=f"unlock {who}")
+    yield
+    if wanted:
+        # the last parameter: do not fail on an object that is locked already
+        client.call(f"{kind.api}.lock", number, MANAGE, False, what=f"lock {who}")

@@ -179,11 +179,17 @@ class Objects:
             },
         )
 
-    def promised(self, kind: Kind, reference: Any, option: str, warn: Callable[[str], None]) -> int | str:
-        """Return as C(referred) does, or in check mode the name of what an earlier task would have made."""
+    def promised(self, kind: Kind, reference: Any, option: str, warn: Callable[[str], None] | None) -> int | str:
+        """Return as C(referred) does, or in check mode the name of what an earlier task would have made.
+
+        Args:
+            warn: takes the warning about that in check mode; None otherwise, when all has to be there.
+        """
         try:
             return self.referred(kind, reference, option)
         except NotFound:
+            if warn is None:
+                raise
             warn(promise(f"{option} names the {kind.word} {reference!r}", self.client.endpoint))
             return str(reference)
 

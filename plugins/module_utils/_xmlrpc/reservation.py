@@ -60,9 +60,8 @@ class Reservation(ManagedVnet):
         self._template = from_options(params, {}, {**RESERVED, **dict.fromkeys(INHERITED, "network")})
 
     def _network(self, reference: str) -> int | str:
-        if self.promise is not None and self.params["state"] == "present":
-            return self.objects.promised(VNET, reference, "network", self.promise)
-        return self.objects.referred(VNET, reference, "network")
+        promise = self.promise if self.params["state"] == "present" else None
+        return self.objects.promised(VNET, reference, "network", promise)
 
     def _state(self, raw: Raw, absent: bool) -> State:
         self.check(raw, self._parent_given() if absent else self._parent)

@@ -124,13 +124,9 @@ class ManagedSecurityGroup(Managed):
         if self.params["commit"] and current is not None:
             desired["outdated_vms"] = []
         if current is None and self.params["clone_of"] is not None:
-            self._origin = self._clone_of(self.params["clone_of"])
+            origin = self.params["clone_of"]
+            self._origin = self.objects.promised(SECURITY_GROUP, origin, "clone_of", self.promise)
         return desired
-
-    def _clone_of(self, reference: str) -> int | str:
-        if self.promise is not None:
-            return self.objects.promised(SECURITY_GROUP, reference, "clone_of", self.promise)
-        return self.objects.referred(SECURITY_GROUP, reference, "clone_of")
 
     def allocate(self, desired: Mapping[str, Any]) -> int:
         if self.params["clone_of"] is not None:

@@ -15,7 +15,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._compare import sca
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import State
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_int
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.lock import is_locked, lock, unlock
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.lock import is_locked, unlocked
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.managed import Managed
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
     IMAGE,
@@ -77,8 +77,6 @@ class ManagedVmTemplate(Managed):
     def prepare(self) -> None:
         params = dict(self.params)
         check_topology(params["topology"] or {})
-        if params["labels"] is not None:
-            params["labels"] = ",".join(params["labels"]) or None
         for option in VECTORS:
             if params[option] is not None:
                 params[option] = vector(params[option], option)
@@ -87,9 +85,11 @@ class ManagedVmTemplate(Managed):
                 params[option] = [self._entry(option, each) for each in params[option]]
         # a vector without members is the same as no vector
         for option in (*VECTORS, *LISTS, "context", "user_inputs", "labels"):
-            if params[option] in ({}, []) or (option == "labels" and self.params[option] == []):
+            if params[option] in ({}, []):
                 params[option] = None
                 params["attributes"] = {**(params["attributes"] or {}), ATTRIBUTES[option]: None}
+        if params["labels"] is not None:
+            params["labels"] = ",".join(params["labels"])
         self._template = self._numbers(from_options(params, ATTRIBUTES, RESERVED))
 
     def _entry(self, option: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,9 +121,7 @@ class ManagedVmTemplate(Managed):
         return entry
 
     def _id_of(self, kind: Kind, reference: str, option: str) -> int | str:
-        if self.promise is not None:
-            return self.objects.promised(kind, reference, option, self.promise)
-        return self.objects.referred(kind, reference, option)
+        return self.objects.promised(kind, reference, option, self.promise)
 
     def _numbers(self, template: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -167,14 +165,11 @@ class ManagedVmTemplate(Managed):
 
     def change(self, current: State, changes: dict[str, Any]) -> None:
         raw = current["raw"]
-        if current["locked"] and self.params["locked"] is not None:
-            unlock(self.client, self.kind, raw)
-        if "template" in changes:
-            with explained(self.client, self.kind):
-                self.apply_template(raw, changes["template"])
-        self.apply_common(raw, changes)
-        if self.params["locked"]:
-            lock(self.client, self.kind, raw)
+        with unlocked(self.client, self.kind, raw, self.params["locked"]):
+            if "template" in changes:
+                with explained(self.client, self.kind):
+                    self.apply_template(raw, changes["template"])
+            self.apply_common(raw, changes)
 
     def remove(self, current: State) -> None:
         raw = current["raw"]

@@ -17,9 +17,9 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotAuthorized, Refused
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_dicts, as_int
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.image import state_of
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.image import holders_of, state_of
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import IMAGE, Objects, Raw, named
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.usage import ids, in_use, vm_names
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.usage import in_use
 
 
 def images_of(objects: Objects, raw: Raw) -> list[Raw]:
@@ -56,10 +56,7 @@ def check_free(objects: Objects, images: Iterable[Raw]) -> None:
         Refused: with code C(in_use) and C(details["holders"]), when an image is in use.
     """
     for image in images:
-        holders = vm_names(objects, ids(image, "VMS"))
-        copies = as_int(image.get("CLONING_OPS")) or 0
-        if copies:
-            holders.append(f"{copies} copies that are being made of it")
+        holders = holders_of(objects, image)
         if holders:
             advice = "Neither it nor the VM template was deleted. Remove these first, or leave delete_images out."
             raise in_use(objects, IMAGE, image, "be deleted with the VM template", holders, advice)

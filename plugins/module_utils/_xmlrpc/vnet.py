@@ -13,8 +13,9 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import State
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import Refused
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_int, as_ints
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_int, as_ints
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.leases import Blocked, refusing, retried
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.lock import is_locked, unlocked
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.managed import Managed
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
     CLUSTER,
@@ -52,9 +53,6 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vnet_states
     wait_ready,
 )
 
-LOCK_MANAGE = 2
-"""Lock level that forbids managing and administering, but not using (one.vn.lock)."""
-
 
 class ManagedVnet(Managed):
     """The virtual network of module vnet."""
@@ -72,7 +70,7 @@ class ManagedVnet(Managed):
         state: State = {
             "template": template,
             "security_groups": security_groups(raw),
-            "locked": bool(as_dict(raw, "LOCK")),
+            "locked": is_locked(raw),
         }
         if self.params["address_ranges"] is not None:
             plan = plan_ranges(raw, self.params["address_ranges"])
@@ -102,9 +100,7 @@ class ManagedVnet(Managed):
             self._groups = sorted({self._security_group(each) for each in self.params["security_groups"]}, key=str)
 
     def _security_group(self, reference: str) -> int | str:
-        if self.promise is not None:
-            return self.objects.promised(SECURITY_GROUP, reference, "security_groups", self.promise)
-        return self.objects.referred(SECURITY_GROUP, reference, "security_groups")
+        return self.objects.promised(SECURITY_GROUP, reference, "security_groups", self.promise)
 
     def desired(self, current: State | None) -> dict[str, Any]:
         inherits = current is not None and is_reservation(current["raw"])
@@ -149,24 +145,21 @@ class ManagedVnet(Managed):
         return number
 
     def change(self, current: State, changes: dict[str, Any]) -> None:
-        raw, number, who = current["raw"], current["id"], named(VNET, current["raw"])
-        if current["locked"] and self.params["locked"] is not None:
-            self.client.call("vn.unlock", number, what=f"unlock {who}")
-        # first, since it needs more rights than the rest and is refused more often
-        if "address_ranges" in changes:
-            retried(self.objects, raw, self._change_ranges, timeout=self._timeout)
-        template = dict(changes.get("template", {}))
-        if "security_groups" in changes:
-            template["SECURITY_GROUPS"] = joined(changes["security_groups"])
-        if template:
-            with explained(self.client):
-                self.apply_template(raw, template)
-        if "clusters" in changes:
-            self._change_clusters(raw)
-        self.apply_common(raw, changes)
-        if self.params["locked"]:
-            self.client.call("vn.lock", number, LOCK_MANAGE, False, what=f"lock {who}")
-        self._wait(number)
+        raw = current["raw"]
+        with unlocked(self.client, VNET, raw, self.params["locked"]):
+            # first, since it needs more rights than the rest and is refused more often
+            if "address_ranges" in changes:
+                retried(self.objects, raw, self._change_ranges, timeout=self._timeout)
+            template = dict(changes.get("template", {}))
+            if "security_groups" in changes:
+                template["SECURITY_GROUPS"] = joined(changes["security_groups"])
+            if template:
+                with explained(self.client):
+                    self.apply_template(raw, template)
+            if "clusters" in changes:
+                self._change_clusters(raw)
+            self.apply_common(raw, changes)
+        self._wait(current["id"])
 
     def _change_ranges(self, raw: Raw) -> None:
         apply_plan(self.client, raw, plan_ranges(raw, self.params["address_ranges"]), remove=self._replaces)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_dicts, as_int, as_ints
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.lock import is_locked
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import Raw, identity
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.vnet_states import state_name
 
@@ -32,7 +33,7 @@ def facts(raw: Raw, *, leases: bool) -> dict[str, Any]:
     return {
         **identity(raw),
         "state": state_name(raw),
-        "locked": bool(as_dict(raw, "LOCK")),
+        "locked": is_locked(raw),
         "vn_mad": raw.get("VN_MAD") or None,
         "bridge": raw.get("BRIDGE") or None,
         "phydev": raw.get("PHYDEV") or None,

@@ -12,24 +12,11 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._connection import ENVIRONMENT, resolved
+from ansible_collections.fact8ra.flower.plugins.module_utils._connection import ENVIRONMENT, LIMITS, resolved
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput
 from ansible_collections.fact8ra.flower.plugins.module_utils._vms import LcmState, VmState
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import POOL_FILTERS
 
-CONNECTION = (
-    "endpoint",
-    "flow_endpoint",
-    "username",
-    "password",
-    "auth_file",
-    "validate_certs",
-    "ca_path",
-    "connect_timeout",
-    "read_timeout",
-)
-"""Connection options of a site."""
-_SECONDS = ("connect_timeout", "read_timeout")
 _NOT_DONE = -1
 _EVERY_STATE = -2
 
@@ -126,7 +113,7 @@ def params_of(given: Mapping[str, Any], environ: Mapping[str, str] | None, *, fl
             raise InvalidInput(
                 f"validate_certs is {present['validate_certs']!r}; it has to be true or false."
             ) from None
-    for key in (one for one in _SECONDS if one in present):
+    for key in (one for one in LIMITS if one in present):
         try:
             present[key] = float(present[key])
         except (TypeError, ValueError):

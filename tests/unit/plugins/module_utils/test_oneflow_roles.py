@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from clock import Clock
 from flow import FlowScript, Step, action, get, missing, pool, service, template, vm
 from recording import RecordingClient, pool_object
 
@@ -19,19 +20,6 @@ ONE = "/service/7"
 PROBE = {"name": "probe", "template": "vm", "parents": ["superlink"], "cardinality": 2}
 SENT = {"type": "vm", "cardinality": 2, "name": "probe", "template_id": 2, "parents": ["superlink"]}
 GONE = [{"name": "supernode", "state": "absent"}]
-
-
-class Clock:
-    """Time that passes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Run:

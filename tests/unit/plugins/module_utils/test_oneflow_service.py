@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from clock import Clock
 from flow import TEMPLATE_BODY, FlowScript, Step, action, document, get, missing, pool, service, template, vm
 from recording import RecordingClient, pool_object
 
@@ -26,20 +27,6 @@ PATH = "/service"
 TEMPLATES = "/service_template"
 NETWORKS = [{"name": "Private", "network": "lan"}]
 VMS = [vm(10, "superlink_0_(service_7)", role="superlink"), vm(11, "supernode_0_(service_7)")]
-
-
-class Clock:
-    """Time that passes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.now += seconds
 
 
 def _params(**given: Any) -> dict[str, Any]:

@@ -5,29 +5,15 @@
 from __future__ import annotations
 
 import pytest
+from clock import Clock
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import Refused, ResourceTimeout
 from ansible_collections.fact8ra.flower.plugins.module_utils._waiting import MAX_DELAY, wait_for
 
 
-class Clock:
-    """Time that passes only while something sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.naps: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.now += seconds
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 def test_what_is_there_at_once_costs_no_time(clock: Clock) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clock import Clock
 from flower_fakes import FakeControl, a_run
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._flower.client import Run
@@ -25,21 +26,6 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._flower.watch impor
 
 LOGS = Path(__file__).parent / "logs"
 WAITING = "Waiting for nodes to connect: 1 connected (minimum required: 2).\n"
-
-
-class Clock:
-    """Time that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Move the time."""
-        self.now += seconds
 
 
 class Flaky(FakeControl):
