@@ -18,7 +18,10 @@ description:
   - The CA's key is encrypted and never leaves the directory. The SuperLink gets a certificate for every name and
     address under which it is dialled, each SuperNode a key pair of its own.
   - The SuperLink's certificate is issued anew only when its names or addresses change, when it was issued by another
-    CA, or when it expires within O(renew_before_days). Its key stays.
+    CA, when it expires within O(renew_before_days), or by O(reissue_superlink). Its key stays.
+  - The CA is replaced in the three steps of O(rollover). O(ca) always describes the newest CA, so that the new one may
+    have another name, type of key or constraints.
+  - The certificate may also come from the operator's own PKI, by O(superlink.source). No CA is made then.
   - Files are written whole or not at all; a run that was cut short is finished by the next one.
 requirements:
   - cryptography >= 42 on the host that runs the module
@@ -38,15 +41,15 @@ options:
     choices: [present, absent]
     default: present
   ca:
-    description: The CA of the federation. Required for O(state=present).
+    description: The CA of the federation. Required for O(superlink.source=issued).
     type: dict
     suboptions:
       common_name:
-        description: Common name of the CA, at most 64 characters. It cannot be changed in place.
+        description: Common name of the CA, at most 64 characters. Another name needs a new CA by O(rollover).
         type: str
         required: true
       key_type:
-        description: Type of the CA's key. It cannot be changed in place.
+        description: Type of the CA's key. Another type, curve or size needs a new CA by O(rollover).
         type: str
         choices: [ec, rsa]
         default: ec
@@ -68,6 +71,35 @@ options:
         description: Passphrase that the CA's key is encrypted with, 8 to 1023 bytes.
         type: str
         required: true
+      permitted_names:
+        description:
+          - DNS domains that the CA may issue for, each with everything below it. Other domains need a new CA.
+          - With this or O(ca.permitted_addresses) the CA's certificate has critical name constraints, which always
+            permit V(localhost), V(127.0.0.0/8) and V(::1) too. Names and addresses outside are refused.
+        type: list
+        elements: str
+        default: []
+        version_added: 1.1.0
+      permitted_addresses:
+        description: IPv4 and IPv6 networks that the CA may issue for, as O(ca.permitted_names).
+        type: list
+        elements: str
+        default: []
+        version_added: 1.1.0
+  rollover:
+    description:
+      - Step of the CA's replacement. The directory is in one of the phases that RV(rollover.phase) names.
+      - V(none) stays in the phase and finishes what was cut short.
+      - V(trust) makes a new CA, C(ca.next.key) and C(ca.next.crt), and puts it into C(trust.crt) next to the old one, which
+        goes on issuing. It begins only in phase V(none); in the others nodes trust both already.
+      - V(switch) makes the new CA the one that issues, and destroys the key of the old one, whose certificate stays in
+        C(trust.crt) and as C(ca.previous.crt). Every node must have the C(trust.crt) of V(trust) before.
+      - V(drop) removes the old CA's certificate. The SuperLink must run with the certificate of V(switch) before.
+      - To give V(trust) up, remove C(ca.next.crt) and C(ca.next.key).
+    type: str
+    choices: [none, trust, switch, drop]
+    default: none
+    version_added: 1.1.0
   superlink:
     description: The SuperLink's certificate. Required for O(state=present).
     type: dict
@@ -88,12 +120,65 @@ options:
         description: Validity in days. It ends with the CA's at the latest.
         type: int
         default: 397
+      source:
+        description:
+          - V(issued) is by the CA of the directory.
+          - V(provided) takes over O(superlink.certificate), O(superlink.key) and O(superlink.trust).
+          - V(request) makes the key and C(superlink.csr), and takes over O(superlink.certificate) once that file is there.
+          - What is brought is checked before anything is replaced; the key, the chain, every name and address, the dates,
+            and the use for TLS servers.
+        type: str
+        choices: [issued, provided, request]
+        default: issued
+        version_added: 1.1.0
+      certificate:
+        description: PEM file with the certificate from elsewhere, followed by those of its intermediate CAs.
+        type: path
+        version_added: 1.1.0
+      key:
+        description: PEM file with the certificate's private key.
+        type: path
+        version_added: 1.1.0
+      key_passphrase:
+        description: Passphrase of O(superlink.key), where it is encrypted.
+        type: str
+        version_added: 1.1.0
+      trust:
+        description: PEM file with the self-signed certificates that nodes are to trust.
+        type: path
+        version_added: 1.1.0
+  reissue_superlink:
+    description:
+      - Whether the SuperLink's certificate is issued anew whatever its state. The CA and every key stay.
+      - It is not idempotent; every run issues one. For a new key too, remove C(superlink.key).
+    type: bool
+    default: false
+    version_added: 1.1.0
   supernodes:
     description:
       - Names of the SuperNodes. Each gets an EC P-384 key pair in the format of OpenSSH, the one that Flower reads.
     type: list
     elements: str
     default: []
+  supernode_keys:
+    description:
+      - V(controller) makes the SuperNodes' keys in the directory.
+      - V(node) makes none. C(supernodes/NAME.pub) of each must be there, but for check mode; it is checked, and private
+        keys of O(supernodes) are removed from the directory.
+      - Two SuperNodes with the same key are refused in either case.
+    type: str
+    choices: [controller, node]
+    default: controller
+    version_added: 1.1.0
+  renew_supernodes:
+    description:
+      - SuperNodes of O(supernodes) that are given a new key, for O(supernode_keys=controller). Nothing of the old one is
+        kept.
+      - It is not idempotent; every run makes new ones.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
   purge_supernodes:
     description:
       - Whether the keys of SuperNodes that are not in O(supernodes) are removed.
@@ -121,6 +206,31 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
 
+- name: Replace the CA by one with an EC key, first step
+  fact8ra.flower.federation_pki:
+    directory: ~/.fact8ra/poc/pki
+    ca:
+      common_name: poc federation CA
+      key_type: ec
+      passphrase: "{{ vault_pki_ca_passphrase }}"
+    superlink:
+      names: [superlink.example.org]
+    rollover: trust
+  delegate_to: localhost
+  run_once: true
+
+- name: Ask another CA for the certificate, and take it over once it is there
+  fact8ra.flower.federation_pki:
+    directory: ~/.fact8ra/poc/pki
+    superlink:
+      names: [superlink.example.org]
+      source: request
+      certificate: ~/superlink.pem
+      trust: ~/our-root.pem
+  delegate_to: localhost
+  run_once: true
+  register: pki
+
 - name: Destroy the federation's trust
   fact8ra.flower.federation_pki:
     directory: ~/.fact8ra/poc/pki
@@ -144,10 +254,19 @@ changes:
       type: str
   sample:
     - {object: superlink, reason: "names or addresses changed: +IP:192.0.2.11"}
-ca:
-  description: The CA's certificate. In check mode it is left out while there is none.
+rollover:
+  description: Where the CA's replacement stands.
   type: dict
   returned: O(state=present)
+  contains:
+    phase:
+      description:
+        - V(none), one CA; V(trust), nodes are to trust RV(ca_next) too; V(switch), nodes still trust RV(ca_previous).
+      type: str
+ca:
+  description: The certificate of the CA that issues. In check mode it is left out while there is none.
+  type: dict
+  returned: O(superlink.source=issued)
   contains: &certificate
     path:
       description: File that holds the certificate.
@@ -170,10 +289,49 @@ ca:
     not_after:
       description: End of validity, ISO 8601 in UTC.
       type: str
+    not_after_timestamp:
+      description: End of validity in seconds since the epoch.
+      type: int
+    days_left:
+      description: Whole days until the end of validity, negative after it.
+      type: int
     sans:
       description: Subject alternative names, each as V(DNS:name) or V(IP:address).
       type: list
       elements: str
+ca_next:
+  description: The certificate of the CA that will issue.
+  type: dict
+  returned: RV(rollover.phase=trust)
+  contains: *certificate
+ca_previous:
+  description: The certificate of the CA that issued before.
+  type: dict
+  returned: RV(rollover.phase=switch)
+  contains: *certificate
+trust:
+  description: The certificates in C(trust.crt).
+  type: list
+  elements: dict
+  returned: O(state=present)
+  contains: *certificate
+request:
+  description: What stands between here and a certificate that another CA signs.
+  type: dict
+  returned: O(superlink.source=request)
+  contains:
+    path:
+      description: The certificate signing request, in PEM.
+      type: str
+    awaited:
+      description: Whether a certificate is awaited for it.
+      type: bool
+    reason:
+      description: Why one is awaited, empty when none is.
+      type: str
+    usable:
+      description: Whether C(superlink.crt) is there and right today, so that a deployment may go on with it.
+      type: bool
 superlink:
   description: The SuperLink's certificate. In check mode it is left out while there is none.
   type: dict
@@ -210,6 +368,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki import library
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki.argspec import ARGUMENTS
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki.authority import FederationPki
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki.declaration import parse
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki.errors import PkiError
@@ -220,36 +379,6 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._pki.files import (
     Store,
     private_key_of,
 )
-
-
-def argument_spec() -> dict[str, Any]:
-    """The module's options, as in DOCUMENTATION."""
-    return {
-        "directory": {"type": "path", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "ca": {
-            "type": "dict",
-            "options": {
-                "common_name": {"type": "str", "required": True},
-                "key_type": {"type": "str", "choices": ["ec", "rsa"], "default": "ec"},
-                "curve": {"type": "str", "choices": ["P-256", "P-384", "P-521"], "default": "P-384"},
-                "key_size": {"type": "int", "choices": [3072, 4096], "default": 4096},
-                "validity_days": {"type": "int", "default": 3650},
-                "passphrase": {"type": "str", "required": True, "no_log": True},
-            },
-        },
-        "superlink": {
-            "type": "dict",
-            "options": {
-                "names": {"type": "list", "elements": "str", "default": []},
-                "addresses": {"type": "list", "elements": "str", "default": []},
-                "validity_days": {"type": "int", "default": 397},
-            },
-        },
-        "supernodes": {"type": "list", "elements": "str", "default": []},
-        "purge_supernodes": {"type": "bool", "default": False},
-        "renew_before_days": {"type": "int", "default": 30},
-    }
 
 
 def present(module: AnsibleModule) -> dict[str, Any]:
@@ -308,8 +437,8 @@ def absent(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(
-        argument_spec=argument_spec(),
-        required_if=[("state", "present", ("ca", "superlink"))],
+        argument_spec=ARGUMENTS,
+        required_if=[("state", "present", ("superlink",))],
         supports_check_mode=True,
     )
     if library.IMPORT_ERROR is not None:

@@ -68,6 +68,8 @@ def parse(parameters: Mapping[str, Any]) -> Declaration:
     """
     ca = parameters["ca"]
     superlink = parameters["superlink"]
+    if ca is None:
+        raise PkiError("ca is missing; it says who issues the certificate, so superlink.source: issued needs it")
     renew_before = parameters["renew_before_days"]
     for option, days in (
         ("ca.validity_days", ca["validity_days"]),

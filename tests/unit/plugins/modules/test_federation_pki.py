@@ -457,4 +457,6 @@ def test_a_missing_library_is_reported(
 
 def test_present_needs_its_objects(run: Callable[..., dict[str, Any]], directory: Path) -> None:
     message = run({"directory": str(directory)})["msg"]
-    assert "state is present but all of the following are missing: ca, superlink" in message
+    assert "state is present but all of the following are missing: superlink" in message
+    message = run({"directory": str(directory), "superlink": {}})["msg"]
+    assert message.startswith("ca is missing; ")
