@@ -58,7 +58,8 @@ def test_impossible_sites(name: str, index: int, message: str) -> None:
 
 def test_parse() -> None:
     assert Site.parse("alpha:1") == Site("alpha", 1)
-    for text in ("alpha", "alpha:", "alpha:x"):
+    assert Site.parse("gamma:3:nat") == Site("gamma", 3, nat=True)
+    for text in ("alpha", "alpha:", "alpha:x", "alpha:1:", "alpha:1:NAT"):
         with pytest.raises(LabError, match=f"site `{text}` is not NAME:NUMBER"):
             Site.parse(text)
 

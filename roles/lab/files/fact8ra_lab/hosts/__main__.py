@@ -173,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
 
     part = parts.add_parser("standin", help="the stand-in OpenNebula of each site")
     part.add_argument("action", choices=["up", "down"])
-    part.add_argument("--site", action="append", default=[], help="NAME:NUMBER")
+    part.add_argument("--site", action="append", default=[], help="NAME:NUMBER or NAME:NUMBER:nat")
     part.add_argument("--tenant", default=Cloud.tenant, help="user and group")
     part.add_argument("--image", default=Cloud.image)
     part.add_argument("--image-size", type=int, default=Cloud.image_mb, help="MB")
@@ -188,7 +188,9 @@ def _parser() -> argparse.ArgumentParser:
 
     part = parts.add_parser("network", help="the sites' networks")
     part.add_argument("action", choices=["up", "down", "status"])
-    part.add_argument("--site", action="append", default=[], help="up: NAME:NUMBER; down: NAME; default all")
+    part.add_argument(
+        "--site", action="append", default=[], help="up: NAME:NUMBER or NAME:NUMBER:nat; down: NAME; default all"
+    )
     part.add_argument("--unused", action="store_true", help="down: keep sites that have machines")
     part.set_defaults(handler=_network)
 

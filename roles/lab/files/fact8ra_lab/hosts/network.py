@@ -10,8 +10,9 @@ f8-<site>   gateway 10.71.N.1/24 on br-site    mgmt  10.71.255.(4N-2)/30
 f8-wan                                      w-<site> 10.71.254.(4N-3)/30
 ```
 Packets are forwarded in these namespaces only; the controller's own forwarding and firewall stay as they are. There is
-no way out: the lab is offline. The namespaces are the computer's, so what is running is read from the kernel, never
-from a file.
+no way out: the lab is offline. A site may be behind NAT: over the WAN its packets carry the router's transit address,
+and only answers come in. The namespaces are the computer's, so what is running is read from the kernel, never from a
+file.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from . import wan
+from . import filters, wan
 from ._system import NETNS_DIR, LabError, in_netns, locked, netns_exists, remove_tree, require, run, wait_until
 from .wan import WAN_NETNS
 
@@ -43,10 +44,12 @@ _NAME = re.compile(r"[a-z][a-z0-9]{0,10}")
 
 @dataclass(frozen=True)
 class Site:
-    """A site: its name (at most 11 lower case letters and digits) and its number N, the third octet of 10.71.N.0/24."""
+    """A site: its name (at most 11 lower case letters and digits), its number N, the third octet of 10.71.N.0/24, and
+    whether it is behind NAT."""
 
     name: str
     index: int
+    nat: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or self.name == "wan":
@@ -58,11 +61,12 @@ class Site:
 
     @classmethod
     def parse(cls, text: str) -> Site:
-        """Return the site of `NAME:NUMBER`, for example `alpha:1`."""
-        name, _separator, index = text.partition(":")
-        if not index.isdigit():
-            raise LabError(f"site `{text}` is not NAME:NUMBER, for example alpha:1")
-        return cls(name, int(index))
+        """Return the site of `NAME:NUMBER` or `NAME:NUMBER:nat`, for example `alpha:1`."""
+        name, _separator, rest = text.partition(":")
+        index, separator, nat = rest.partition(":")
+        if not index.isdigit() or (separator and nat != "nat"):
+            raise LabError(f"site `{text}` is not NAME:NUMBER, for example alpha:1, or gamma:3:nat for one behind NAT")
+        return cls(name, int(index), bool(separator))
 
     @property
     def netns(self) -> str:
@@ -129,7 +133,7 @@ def _site_of(netns: str) -> Site | None:
     for entry in link["addr_info"] if link else []:
         address = ipaddress.ip_address(entry["local"])
         if address in SUPERNET:
-            return Site(netns.removeprefix("f8-"), (int(address) >> 8) & 0xFF)
+            return Site(netns.removeprefix("f8-"), (int(address) >> 8) & 0xFF, filters.NAT in filters.tables(netns))
     return None
 
 
@@ -164,7 +168,7 @@ def preflight(wanted: Sequence[Site]) -> None:
 
     Raises LabError when tools are missing, 10.71.0.0/16 is routed elsewhere, or a number is taken by another site.
     """
-    require("ip", "nsenter", "sysctl")
+    require("ip", "nft", "nsenter", "sysctl")
     for route in ip_json(["-4", "route", "show", "table", "all"]):
         destination, device = route["dst"], route.get("dev", "")
         if destination == "default" or device.startswith("f8m-") or route.get("type") in ("local", "broadcast"):
@@ -190,7 +194,7 @@ def up(wanted: Sequence[Site], *, check: bool = False) -> bool:
     """
     with locked():
         if check:
-            return any(_missing(site) for site in wanted)
+            return any(_missing(site) or filters.set_nat(site.netns, site.nat, check=True) for site in wanted)
         preflight(wanted)
         changed = _ensure_netns(WAN_NETNS)
         for site in wanted:
@@ -290,7 +294,7 @@ def _ensure_site(site: Site) -> bool:
     missing = _missing(site)
     for netns, lines in missing.items():
         _batch(netns, lines)
-    return changed or bool(missing)
+    return filters.set_nat(site.netns, site.nat) or changed or bool(missing)
 
 
 def _remove_netns(name: str) -> bool:
@@ -346,6 +350,7 @@ def status() -> dict[str, Any]:
                 "netns": site.netns,
                 "network": str(site.network),
                 "gateway": str(site.gateway),
+                "nat": site.nat,
                 "healthy": not _missing(site),
             }
             for site in sites()
