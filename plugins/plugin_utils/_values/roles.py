@@ -10,14 +10,14 @@ Options with no_log are never shown.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ansible_collections.fact8ra.flower.plugins.plugin_utils._values.rules import BadTable, Rule, rule_of
+from ansible_collections.fact8ra.flower.plugins.plugin_utils._values.rules import BadTable, Refusal, Rule, rule_of
 
 ROLES = Path(__file__).parents[3] / "roles"
 _OF_TYPE = {"int": "integer", "float": "number", "bool": "boolean"}
@@ -68,21 +68,34 @@ def _rule(option: Mapping[str, Any], entry: object) -> Rule | None:
     return replace(rule, hidden=True) if option.get("no_log") else rule
 
 
+def _nothing(role: str) -> Rule:
+    must = f"in roles/{role}/meta/allowed_values.yml, which does not say what it may be"
+
+    def refusals(where: str, value: object) -> Iterator[Refusal]:
+        yield Refusal(where, value, must)
+
+    return Rule(must, refusals, (), hidden=True)
+
+
 @functools.cache
 def rules_of(role: str, entry_point: str | None = None) -> Mapping[str, Rule]:
-    """Rules of a role's options by name.
+    """Rules of a role's options by name; one that the table does not cover allows nothing.
 
     Raises:
-        BadTable: When the table does not cover every option, names something that is none, or cannot be read.
+        BadTable: When there is no such role, entry point or table, or the table cannot be read.
+    """
+    table = table_of(role)
+    rules = {name: _rule(option, table.get(name)) for name, option in options_of(role, entry_point).items()}
+    return {name: rule or _nothing(role) for name, rule in rules.items()}
+
+
+def flaws_of(role: str) -> list[str]:
+    """What is wrong with a role's table: options without a rule, and entries that are no options.
+
+    Raises:
+        BadTable: As `rules_of`.
     """
     every, table = options_of(role), table_of(role)
-    unknown = sorted(set(table) - set(every))
-    if unknown:
-        raise BadTable(f"roles/{role}/meta/allowed_values.yml names what is no option: {', '.join(unknown)}")
-    rules: dict[str, Rule] = {}
-    for name, option in options_of(role, entry_point).items():
-        rule = _rule(option, table.get(name))
-        if rule is None:
-            raise BadTable(f"roles/{role}/meta/allowed_values.yml lacks the option {name}")
-        rules[name] = rule
-    return rules
+    return [f"{name} is no option" for name in sorted(set(table) - set(every))] + [
+        f"{name} is not covered" for name, option in every.items() if _rule(option, table.get(name)) is None
+    ]

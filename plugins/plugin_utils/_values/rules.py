@@ -44,7 +44,7 @@ class Refusal:
 
     def sentence(self, hidden: bool = False) -> str:
         """The refusal for the operator, without its value if that is a secret."""
-        shown = "refused, and not shown since it is a secret" if hidden else shortened(self.value)
+        shown = "refused, and not shown since it may be a secret" if hidden else shortened(self.value)
         return f"{self.where} is {shown}; it must be {self.must}"
 
 
