@@ -90,8 +90,8 @@ options:
     description:
       - Step of the CA's replacement. The directory is in one of the phases that RV(rollover.phase) names.
       - V(none) stays in the phase and finishes what was cut short.
-      - V(trust) makes a new CA, C(ca.next.key) and C(ca.next.crt), and puts it into C(trust.crt) next to the old one, which
-        goes on issuing. It begins only in phase V(none); in the others nodes trust both already.
+      - V(trust) makes a new CA, C(ca.next.key) and C(ca.next.crt), and puts it into C(trust.crt) next to the old one,
+        which goes on issuing. It begins only in phase V(none); in the others nodes trust both already.
       - V(switch) makes the new CA the one that issues, and destroys the key of the old one, whose certificate stays in
         C(trust.crt) and as C(ca.previous.crt). Every node must have the C(trust.crt) of V(trust) before.
       - V(drop) removes the old CA's certificate. The SuperLink must run with the certificate of V(switch) before.
@@ -124,9 +124,10 @@ options:
         description:
           - V(issued) is by the CA of the directory.
           - V(provided) takes over O(superlink.certificate), O(superlink.key) and O(superlink.trust).
-          - V(request) makes the key and C(superlink.csr), and takes over O(superlink.certificate) once that file is there.
-          - What is brought is checked before anything is replaced; the key, the chain, every name and address, the dates,
-            and the use for TLS servers.
+          - V(request) makes the key and C(superlink.csr), and takes over O(superlink.certificate) once that file is
+            there.
+          - What is brought is checked before anything is replaced; the key, the chain, every name and address, the
+            dates, and the use for TLS servers.
         type: str
         choices: [issued, provided, request]
         default: issued
@@ -172,8 +173,8 @@ options:
     version_added: 1.1.0
   renew_supernodes:
     description:
-      - SuperNodes of O(supernodes) that are given a new key, for O(supernode_keys=controller). Nothing of the old one is
-        kept.
+      - SuperNodes of O(supernodes) that are given a new key, for O(supernode_keys=controller). Nothing of the old one
+        is kept.
       - It is not idempotent; every run makes new ones.
     type: list
     elements: str
@@ -372,13 +373,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._pki.argspec import
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki.authority import FederationPki
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki.declaration import parse
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki.errors import PkiError
-from ansible_collections.fact8ra.flower.plugins.module_utils._pki.files import (
-    SUPERLINK_CERTIFICATE,
-    SUPERLINK_KEY,
-    TRUST,
-    Store,
-    private_key_of,
-)
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki.files import Store
 
 
 def present(module: AnsibleModule) -> dict[str, Any]:
@@ -386,7 +381,7 @@ def present(module: AnsibleModule) -> dict[str, Any]:
     declared = parse(module.params)
     store = Store(declared.directory)
     if module.check_mode:
-        return _result(module, FederationPki(declared, store))
+        return _result(module, FederationPki(declared, store, check_mode=True))
     with store.locked():
         return _result(module, FederationPki(declared, store))
 
@@ -401,21 +396,15 @@ def _result(module: AnsibleModule, pki: FederationPki) -> dict[str, Any]:
         for change in changes:
             change.perform()
         after = pki.described()
-    found = pki.described()
-    store = pki.store
-    return {
+    result = {
         "changed": bool(changes),
         "changes": [{"object": change.object, "reason": change.reason} for change in changes],
         "diff": {"before": before, "after": after},
-        "supernode_public_keys": pki.public_keys(),
-        "files": {
-            "trust": str(store.path(TRUST)),
-            "superlink_certificate": str(store.path(SUPERLINK_CERTIFICATE)),
-            "superlink_key": str(store.path(SUPERLINK_KEY)),
-            "supernode_keys": {name: str(store.path(private_key_of(name))) for name in pki.declared.supernodes},
-        },
-        **{name: found[name] for name in ("ca", "superlink") if found[name] is not None},
+        **pki.result(),
     }
+    if pki.refusal is not None:
+        module.fail_json(msg=pki.refusal, **result)
+    return result
 
 
 def absent(module: AnsibleModule) -> dict[str, Any]:

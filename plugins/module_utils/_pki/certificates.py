@@ -21,6 +21,7 @@ except ImportError:
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki.keys import PrivateKey
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki.names import Constraints, ordered_constraints
 
 #: Certificates begin this much in the past, because the clocks of fresh VMs are not set yet.
 BACKDATED = timedelta(hours=1)
@@ -46,18 +47,25 @@ _NO_USAGE = dict.fromkeys(
 
 
 def self_signed_authority(
-    key: PrivateKey, common_name: str, not_before: datetime, not_after: datetime
+    key: PrivateKey, common_name: str, constraints: Constraints | None, not_before: datetime, not_after: datetime
 ) -> x509.Certificate:
-    """Certificate of a CA that issues leaves only (path length 0); times are aware."""
+    """Certificate of a CA that issues leaves only (path length 0); times are aware.
+
+    Two CAs of one name are told apart by the key identifiers, which clients follow from the leaf (RFC 5280, 4.2.1.1).
+    """
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    return (
+    builder = (
         _builder(name, name, key, not_before, not_after)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.KeyUsage(**(_NO_USAGE | {"key_cert_sign": True, "crl_sign": True})), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
-        .sign(key, hashes.SHA384())
     )
+    if constraints is not None:
+        permitted: list[x509.GeneralName] = [x509.DNSName(domain) for domain in constraints.domains]
+        permitted += [x509.IPAddress(ipaddress.ip_network(network)) for network in constraints.networks]
+        builder = builder.add_extension(x509.NameConstraints(permitted, None), critical=True)
+    return builder.sign(key, hashes.SHA384())
 
 
 def server_certificate(
@@ -79,17 +87,9 @@ def server_certificate(
         not_after: Aware time, not after the issuer's.
     """
     written = list(sans)
-    names = [san.removeprefix("DNS:") for san in written if san.startswith("DNS:")]
-    common_name = next((name for name in names if len(name) <= _LONGEST_COMMON_NAME), "superlink")
     of_issuer = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return (
-        _builder(
-            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]),
-            issuer.subject,
-            key,
-            not_before,
-            not_after,
-        )
+        _builder(_server_subject(written), issuer.subject, key, not_before, not_after)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(**(_NO_USAGE | {"digital_signature": True})), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -97,6 +97,48 @@ def server_certificate(
         .add_extension(x509.SubjectAlternativeName([_general_name(san) for san in written]), critical=False)
         .sign(issuer_key, hashes.SHA384())
     )
+
+
+def server_request(key: PrivateKey, sans: Iterable[str]) -> x509.CertificateSigningRequest:
+    """Request (PKCS#10) for what `server_certificate` would issue."""
+    written = list(sans)
+    return (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(_server_subject(written))
+        .add_extension(x509.SubjectAlternativeName([_general_name(san) for san in written]), critical=False)
+        .add_extension(x509.KeyUsage(**(_NO_USAGE | {"digital_signature": True})), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA384())
+    )
+
+
+def load_request(content: bytes) -> x509.CertificateSigningRequest | None:
+    """A request in PEM whose signature is right, or None."""
+    try:
+        request = x509.load_pem_x509_csr(content)
+    except ValueError:
+        return None
+    return request if request.is_signature_valid else None
+
+
+def load_all(content: bytes, path: object) -> list[x509.Certificate]:
+    """Every certificate of a PEM file, in its order.
+
+    Raises:
+        PkiError: There is none.
+    """
+    found = read_all(content)
+    if not found:
+        raise PkiError(f"{path} holds no certificate in PEM, or one that is damaged")
+    return found
+
+
+def read_all(content: bytes) -> list[x509.Certificate]:
+    """Every certificate of a PEM file, in its order; none where the file is damaged."""
+    try:
+        return x509.load_pem_x509_certificates(content)
+    except ValueError:
+        return []
 
 
 def load(content: bytes, path: object) -> x509.Certificate:
@@ -116,6 +158,11 @@ def to_pem(certificates: Iterable[x509.Certificate]) -> bytes:
     return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
 
 
+def request_to_pem(request: x509.CertificateSigningRequest) -> bytes:
+    """PEM of a request."""
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
 def is_authority(certificate: x509.Certificate) -> bool:
     """Whether a certificate may issue others."""
     try:
@@ -133,7 +180,28 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def sans_of(certificate: x509.Certificate) -> list[str]:
+def constraints_of(certificate: x509.Certificate) -> Constraints | None:
+    """What a CA may issue for, or None without name constraints."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+    return ordered_constraints(
+        [name.value for name in found if isinstance(name, x509.DNSName)],
+        [str(name.value) for name in found if isinstance(name, x509.IPAddress)],
+    )
+
+
+def serves_tls(certificate: x509.Certificate) -> bool:
+    """Whether the extended key usage says TLS server."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return ExtendedKeyUsageOID.SERVER_AUTH in usage
+
+
+def sans_of(certificate: x509.Certificate | x509.CertificateSigningRequest) -> list[str]:
     """Subject alternative names in the order of the certificate, written DNS:name or IP:address."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -159,6 +227,7 @@ def facts(certificate: x509.Certificate) -> dict[str, Any]:
         "fingerprint_sha256": certificate.fingerprint(hashes.SHA256()).hex(),
         "not_before": written_time(certificate.not_valid_before_utc),
         "not_after": written_time(certificate.not_valid_after_utc),
+        "not_after_timestamp": int(certificate.not_valid_after_utc.timestamp()),
         "sans": sans_of(certificate),
     }
 
@@ -166,6 +235,12 @@ def facts(certificate: x509.Certificate) -> dict[str, Any]:
 def written_time(time: datetime) -> str:
     """ISO 8601 in UTC, to the second."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _server_subject(sans: Iterable[str]) -> x509.Name:
+    names = [san.removeprefix("DNS:") for san in sans if san.startswith("DNS:")]
+    common_name = next((name for name in names if len(name) <= _LONGEST_COMMON_NAME), "superlink")
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _builder(

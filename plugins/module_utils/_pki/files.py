@@ -21,12 +21,29 @@ DIRECTORY_MODE = 0o700
 
 CA_KEY = "ca.key"
 CA_CERTIFICATE = "ca.crt"
+CA_NEXT_KEY = "ca.next.key"
+CA_NEXT_CERTIFICATE = "ca.next.crt"
+CA_PREVIOUS_CERTIFICATE = "ca.previous.crt"
 TRUST = "trust.crt"
 SUPERLINK_KEY = "superlink.key"
 SUPERLINK_CERTIFICATE = "superlink.crt"
+SUPERLINK_REQUEST = "superlink.csr"
+#: Written by the role, for Prometheus.
+METRICS = "certificates.prom"
 SUPERNODES = "supernodes"
 
-_TOP_LEVEL = {CA_KEY, CA_CERTIFICATE, TRUST, SUPERLINK_KEY, SUPERLINK_CERTIFICATE}
+_TOP_LEVEL = {
+    CA_KEY,
+    CA_CERTIFICATE,
+    CA_NEXT_KEY,
+    CA_NEXT_CERTIFICATE,
+    CA_PREVIOUS_CERTIFICATE,
+    TRUST,
+    SUPERLINK_KEY,
+    SUPERLINK_CERTIFICATE,
+    SUPERLINK_REQUEST,
+    METRICS,
+}
 # A write that was cut short leaves a file of this beginning; it is never read.
 _TEMPORARY = ".fact8ra-"
 
@@ -81,8 +98,8 @@ class Store:
             raise self._refused("read", self.path(name), error) from error
 
     def supernodes(self) -> list[str]:
-        """Names of the SuperNodes that have a key file, sorted."""
-        return sorted(entry[: -len(".key")] for entry in self._entries(SUPERNODES) if entry.endswith(".key"))
+        """Names of the SuperNodes that have a private or public key file, sorted."""
+        return sorted({entry[:-4] for entry in self._entries(SUPERNODES) if entry.endswith((".key", ".pub"))})
 
     def known(self) -> list[str]:
         """Every file of the PKI that is there, sorted."""

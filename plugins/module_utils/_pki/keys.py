@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -24,6 +25,8 @@ PrivateKey: TypeAlias = "ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey"
 
 #: Names of FIPS 186-5 to those of SEC 2, which cryptography uses.
 CURVES = {"P-256": "secp256r1", "P-384": "secp384r1", "P-521": "secp521r1"}
+
+_FLOWER_KEY = re.compile(r"ecdsa-sha2-nistp(256|384|521) [A-Za-z0-9+/=]+( |\Z)")
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,14 @@ def generate(kind: KeyKind) -> PrivateKey:
     )
 
 
-def kind_of(key: PrivateKey) -> KeyKind:
-    """What a key is; a curve without a name in CURVES keeps the library's name."""
-    if isinstance(key, rsa.RSAPrivateKey):
+def kind_of(key: object) -> KeyKind:
+    """What a private or public key is; what has no name here keeps the library's."""
+    if isinstance(key, (rsa.RSAPrivateKey, rsa.RSAPublicKey)):
         return KeyKind("rsa", size=key.key_size)
-    names = {theirs: ours for ours, theirs in CURVES.items()}
-    return KeyKind("ec", curve=names.get(key.curve.name, key.curve.name))
+    if isinstance(key, (ec.EllipticCurvePrivateKey, ec.EllipticCurvePublicKey)):
+        names = {theirs: ours for ours, theirs in CURVES.items()}
+        return KeyKind("ec", curve=names.get(key.curve.name, key.curve.name))
+    return KeyKind("ec", curve=type(key).__name__)
 
 
 def to_pkcs8(key: PrivateKey, passphrase: str | None = None) -> bytes:
@@ -108,6 +113,38 @@ def from_openssh(content: bytes, path: object) -> PrivateKey:
             f"{path} is not a private key in OpenSSH's format without a passphrase; move it away to get a new one, or"
             " restore it from a backup"
         ) from error
+
+
+def from_foreign(content: bytes, path: object, passphrase: str | None) -> PrivateKey:
+    """Load the private key in PEM, PKCS#8 or traditional, that an operator brings.
+
+    Raises:
+        PkiError: It is none, the passphrase does not open it or is missing, or it is neither EC nor RSA.
+    """
+    try:
+        key = serialization.load_pem_private_key(content, None if passphrase is None else passphrase.encode())
+    except TypeError as error:
+        if passphrase is None:
+            raise PkiError(f"{path} is encrypted; give superlink.key_passphrase") from error
+        raise PkiError(f"{path} is not encrypted; leave superlink.key_passphrase out") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        opened = "" if passphrase is None else ", or superlink.key_passphrase does not open it"
+        raise PkiError(f"{path} is not a private key in PEM{opened}") from error
+    if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+        raise PkiError(f"{path} is a key that is neither EC nor RSA; bring one that every TLS client can use")
+    return key
+
+
+def public_part(line: str) -> str | None:
+    """Type and base64 of a file with one public key of OpenSSH that Flower takes (EC on a NIST curve), else None."""
+    lines = line.splitlines()
+    if len(lines) != 1 or not _FLOWER_KEY.match(lines[0]):
+        return None
+    try:
+        serialization.load_ssh_public_key(lines[0].encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return " ".join(lines[0].split()[:2])
 
 
 def public_line(key: PrivateKey, comment: str) -> str:
