@@ -119,6 +119,9 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         "flower",
         "j.doe@example.eu",
     ),
+    "account_name": lambda: pattern(
+        "1 to 31 of a-z, 0-9, '_' and '-', beginning with a letter", r"[a-z][a-z0-9_-]*", 31, "alice", "j_doe-2"
+    ),
     "dns_name": lambda: pattern(
         "a DNS name",
         rf"(\*\.)?{_DNS_LABEL}(\.{_DNS_LABEL})*",
