@@ -186,6 +186,24 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         "192.0.2.0/24",
         also=lambda text: text == "any" or is_network(text),
     ),
+    "port_range": lambda: pattern(
+        "a port such as 443, or a range such as 8000-8010",
+        r"[0-9]{1,5}(-[0-9]{1,5})?",
+        11,
+        "443",
+        "8000-8010",
+        also=lambda text: all(0 < int(port) < 65536 for port in text.split("-")),
+    ),
+    "system_user": lambda: pattern(
+        "1 to 32 of a-z, 0-9, '_' and '-', beginning with a letter or '_'",
+        r"[a-z_][a-z0-9_-]{0,31}",
+        32,
+        "_apt",
+        "systemd-resolve",
+    ),
+    "firewall_reason": lambda: pattern(
+        "3 to 100 letters, digits, spaces and .,:/()_+@=-", r"[A-Za-z0-9 .,:/()_+@=-]{3,100}", 100, "metrics (ticket 7)"
+    ),
     "mac": lambda: pattern(
         "a MAC address such as 02:00:c0:00:02:01", r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", 17, "02:00:c0:00:02:01"
     ),
