@@ -15,6 +15,7 @@ description:
   - Brings the SuperNodes that a SuperLink admits to what is listed, all in one call.
   - A SuperNode is recognised by its public key. Flower cannot rename a registered key nor move it to another location.
   - Unregistering a key burns it; Flower never admits it again, and a SuperNode that is online with it ends.
+  - Module M(fact8ra.flower.flower_federation_info) lists what is registered, unregistered keys included.
 extends_documentation_fragment:
   - fact8ra.flower._attributes
   - fact8ra.flower._attributes.reconciles
@@ -49,6 +50,14 @@ options:
       - Only with O(state=present).
     type: bool
     default: false
+  replace:
+    description:
+      - Unregister every other key of the names that are listed, each as soon as the SuperNode is online with the key that
+        is listed; until then the other key stays, and a warning says so. The last step of a rotation.
+      - Keys of other names stay. Only with O(state=present).
+    type: bool
+    default: false
+    version_added: 1.1.0
 """
 
 EXAMPLES = r"""
@@ -59,6 +68,15 @@ EXAMPLES = r"""
         public_key: "{{ lookup('ansible.builtin.file', pki_directory ~ '/supernodes/alpha-supernode-0.pub') }}"
         location: 40.4168,-3.7038
     purge: true
+  vars:
+    ansible_python_interpreter: /opt/flower/venv/bin/python
+
+- name: End the rotation of a key, the new one being registered and in use
+  fact8ra.flower.flower_supernode:
+    supernodes:
+      - name: alpha-supernode-0
+        public_key: "{{ lookup('ansible.builtin.file', pki_directory ~ '/supernodes/alpha-supernode-0.pub') }}"
+    replace: true
   vars:
     ansible_python_interpreter: /opt/flower/venv/bin/python
 
@@ -129,6 +147,7 @@ SPEC = FLOWER.merge(
                 },
             },
             "purge": {"type": "bool", "default": False},
+            "replace": {"type": "bool", "default": False},
         },
     ),
 )
@@ -139,7 +158,12 @@ def apply(module: AnsibleModule) -> Mapping[str, Any]:
     params = module.params
     control = Control(params["address"], params["root_certificates"], params["timeout"])
     done = reconcile(
-        control, params["supernodes"], params["state"] == "present", params["purge"], check_mode=module.check_mode
+        control,
+        params["supernodes"],
+        params["state"] == "present",
+        params["purge"],
+        replace=params["replace"],
+        check_mode=module.check_mode,
     )
     for warning in done.pop("warnings"):
         module.warn(warning)

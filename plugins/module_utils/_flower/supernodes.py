@@ -36,7 +36,13 @@ def await_online(
 
 
 def reconcile(
-    control: Control, given: list[dict[str, Any]], present: bool, purge: bool, *, check_mode: bool
+    control: Control,
+    given: list[dict[str, Any]],
+    present: bool,
+    purge: bool,
+    *,
+    replace: bool = False,
+    check_mode: bool,
 ) -> dict[str, Any]:
     """Register and unregister in one go.
 
@@ -45,6 +51,7 @@ def reconcile(
         given: `name`, `public_key` (OpenSSH line or None) and `location` of each SuperNode.
         present: Whether they shall be registered or not.
         purge: Unregister every other key.
+        replace: Unregister every other key of a name that is given, once the one that is given is online.
         check_mode: Change nothing.
 
     Returns:
@@ -54,14 +61,17 @@ def reconcile(
         FlowerFailure: naming the SuperNode, what is wrong with it and the remedy.
     """
     wanted = _wanted(given, present)
-    if purge and not present:
-        raise FlowerFailure("purge", "purge goes with state present only; state absent names those to unregister.")
+    for option, asked in (("purge", purge), ("replace", replace)):
+        if asked and not present:
+            raise FlowerFailure(
+                option, f"{option} goes with state present only; state absent names those to unregister."
+            )
     nodes = control.nodes()
     alive = {node.fingerprint: node for node in nodes if node.status != "unregistered"}
     if present:
         _refuse_burned(wanted, nodes)
         _refuse_renamed(wanted, alive)
-        unwanted = set(alive) - set(wanted) if purge else set()
+        unwanted = set(alive) - set(wanted) if purge else _replaced(wanted, alive) if replace else set()
         desired: dict[str, Any] = {key: {"name": item["name"]} for key, item in wanted.items()}
     else:
         names = {item["name"] for item in given if not item.get("public_key")}
@@ -99,6 +109,12 @@ def reconcile(
         "unregistered": unregistered,
         "warnings": _warnings(wanted, alive, unwanted) if present else [],
     }
+
+
+def _replaced(wanted: Wanted, alive: dict[str, Node]) -> set[str]:
+    """Other keys of the given names whose given key is online, so that nobody loses the only key that works."""
+    online = {item["name"] for key, item in wanted.items() if key in alive and alive[key].status == "online"}
+    return {key for key, node in alive.items() if node.name in online and key not in wanted}
 
 
 def _alive(nodes: list[Node]) -> dict[str, Node]:
@@ -162,8 +178,9 @@ def _location(name: str, location: str | None) -> str | None:
 def _new_pair(name: str) -> str:
     """Say how a SuperNode of this collection gets a new key pair."""
     return (
-        f"To make a new key pair, delete {name}.key and {name}.pub in the folder supernodes of pki_directory and run "
-        "playbook site.yml, which makes, installs and registers another."
+        f"To make a new key pair, delete {name}.key and {name}.pub in the folder supernodes of pki_directory (with "
+        "pki_supernode_keys=node, /etc/flower/supernode.key on the node) and run playbook site.yml, which makes, installs "
+        "and registers another."
     )
 
 
@@ -204,7 +221,8 @@ def _warnings(wanted: Wanted, alive: dict[str, Node], unwanted: set[str]) -> lis
     for key, node in alive.items():
         if node.name in names and key not in wanted and key not in unwanted:
             warnings.append(
-                f"SuperNode {node.name} has another key {key} registered as well (node {node.node_id}); option purge, "
-                "which is superlink_purge_supernodes of role superlink, unregisters it."
+                f"SuperNode {node.name} has another key {key} registered as well (node {node.node_id}); option replace, "
+                "which is superlink_replace_supernode_keys of role superlink, unregisters it once the SuperNode is online "
+                "with its own, and option purge, which is superlink_purge_supernodes, at once."
             )
     return warnings

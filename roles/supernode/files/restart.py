@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Restarts the SuperNode of this host when no run misses it.
+
+Flower reads key and trust once, at its start, and forgets with its process the message that it works on: the ServerApp
+then gets an error in place of an answer, or waits for hours. A SuperNode works on one message at a time, tells of each
+in its log, and sleeps 3 s after it found none (flwr 1.41, supernode/start_client_internal.py). So this waits until it
+sleeps, and has either just sent an answer, when the next message is not written yet, or sent none for long.
+
+Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSON::
+
+    {"unit": name, "apps": name of the unit that runs ClientApps, "patience": seconds, "busy": "restart" or "fail"}
+
+Prints JSON: ``restarted``, ``waited`` (seconds) and ``busy`` (what it worked on until the end, or empty).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+# What Flower 1.41 logs of a message: it has one now, or has no more.
+_HAS = ("Receiving: ", "Received successfully", "Sending: ")
+_HAS_NOT = (
+    "Sent successfully",
+    "Failed to send message",
+    "Failed to receive message",
+    "Ignoring message",
+    "Ignoring reply message",
+    "Ignoring the message",
+)
+# After an answer the SuperNode asks at once for more, finds none, and sleeps 3 s; a ServerApp asks every 3 s for answers.
+_FRESH = 1.5
+# Between two messages of a run pass less: a sleep of each side, and what the ServerApp works.
+_LONG = 20.0
+# clock_nanosleep(2) on x86_64 and aarch64.
+_SLEEPS = {"230", "115"}
+_INTERVAL = 0.2
+
+
+def show(unit: str, *properties: str) -> dict[str, str]:
+    """Properties of a unit."""
+    asked = subprocess.run(
+        ["systemctl", "show", f"--property={','.join(properties)}", unit], stdout=subprocess.PIPE, check=False
+    )
+    return dict(line.split("=", 1) for line in asked.stdout.decode().splitlines() if "=" in line)
+
+
+def last_word(lines: list[str]) -> tuple[str, float]:
+    """The last line that tells of a message, and when it was written (seconds of the epoch); empty and 0 for none."""
+    for line in reversed(lines):
+        if any(text in line for text in _HAS + _HAS_NOT):
+            found = re.match(r"(\d+\.\d+)", line)
+            return line, float(found.group(1)) if found else 0.0
+    return "", 0.0
+
+
+def journal(invocation: str) -> list[str]:
+    """Last lines that a service wrote since its start, each with its time."""
+    command = ["journalctl", "--all", "--quiet", "--no-pager", "--output=short-unix", "--lines=400"]
+    asked = subprocess.run([*command, f"_SYSTEMD_INVOCATION_ID={invocation}"], stdout=subprocess.PIPE, check=False)
+    return asked.stdout.decode(errors="replace").splitlines()
+
+
+def apps(unit: str) -> list[str]:
+    """Names of the processes below a SuperExec, which runs each app as a child."""
+    main = show(unit, "MainPID").get("MainPID", "0")
+    found: list[str] = []
+    with contextlib.suppress(OSError), open(f"/proc/{main}/task/{main}/children", encoding="ascii") as stream:
+        for child in stream.read().split():
+            with contextlib.suppress(OSError), open(f"/proc/{child}/cmdline", "rb") as line:
+                found += [part.decode() for part in line.read().split(b"\0") if b"flwr-" in part][:1]
+    return found
+
+
+def sleeps(pid: int) -> bool:
+    """Whether the main thread of a process sleeps; true where the kernel does not tell."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/syscall", encoding="ascii") as stream:
+            return stream.read().split()[0] in _SLEEPS
+    except OSError:
+        return True
+
+
+def works_on(invocation: str, apps_unit: str) -> str:
+    """What keeps the SuperNode from a restart now, or an empty string."""
+    line, at = last_word(journal(invocation))
+    if any(text in line for text in _HAS):
+        return f"a message ({line.split(': ', 2)[-1].strip()})"
+    running = apps(apps_unit)
+    if running:
+        return f"an app ({os.path.basename(running[0])})"
+    age = time.time() - at
+    return f"a run whose last answer it sent {age:.0f} s ago" if _FRESH < age < _LONG else ""
+
+
+def restart(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer a request, see the module's docstring."""
+    unit, begin = request["unit"], time.monotonic()
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    busy = ""
+    while True:
+        state = show(unit, "ActiveState", "MainPID", "InvocationID")
+        pid = int(state.get("MainPID") or 0)
+        if state.get("ActiveState") != "active" or pid == 0:
+            busy = ""
+            break
+        # The main thread's sleep is looked at last: it is what a new message would end.
+        busy = works_on(state["InvocationID"], request["apps"]) or ("" if sleeps(pid) else "a question to the SuperLink")
+        if not busy:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            break
+        if time.monotonic() - begin >= request["patience"]:
+            break
+        time.sleep(_INTERVAL)
+    waited = round(time.monotonic() - begin, 1)
+    if busy and request["busy"] == "fail":
+        return {"restarted": False, "waited": waited, "busy": busy}
+    subprocess.run(["systemctl", "restart", unit], check=True)
+    return {"restarted": True, "waited": waited, "busy": busy}
+
+
+if __name__ == "__main__":
+    print(json.dumps(restart(json.loads(sys.argv[1]))))
