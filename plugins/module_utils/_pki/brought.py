@@ -20,7 +20,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._pki.files import (
     SUPERLINK_REQUEST,
     TRUST,
 )
-from ansible_collections.fact8ra.flower.plugins.module_utils._pki.state import Change, Work, present
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki.state import Change, Work, present, present_key
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -170,7 +170,7 @@ class BroughtSuperlink:
 
     def _certificate_changes(self) -> list[Change]:
         state, chain = self.work.state, present(self.chain)
-        key: keys.PrivateKey = present(self._key)
+        key = present_key(self._key)
         if state.superlink_chain is None or state.superlink_key is None:
             return [Change("superlink", "missing", self._take_over)]
         if not keys.same_public_key(state.superlink_key, key.public_key()):
@@ -194,7 +194,7 @@ class BroughtSuperlink:
         self.work.store.write(SUPERLINK_KEY, keys.to_pkcs8(self._key))
 
     def _write_request(self) -> None:
-        key: keys.PrivateKey = present(self._key)
+        key = present_key(self._key)
         request = certificates.server_request(key, self.work.declared.superlink.sans)
         self.work.state.request = certificates.request_to_pem(request)
         self.work.store.write(SUPERLINK_REQUEST, self.work.state.request)
@@ -205,7 +205,7 @@ class BroughtSuperlink:
 
     def _take_over(self) -> None:
         state, chain = self.work.state, present(self.chain)
-        key: keys.PrivateKey = present(self._key)
+        key = present_key(self._key)
         if state.superlink_key is None or not keys.same_public_key(state.superlink_key, key.public_key()):
             # The key goes first: cut here, the next run finds a pair that does not match and takes both over again.
             self.work.store.write(SUPERLINK_KEY, keys.to_pkcs8(key))

@@ -122,6 +122,13 @@ def present(value: _T | None) -> _T:
     return value
 
 
+def present_key(key: keys.PrivateKey | None) -> keys.PrivateKey:
+    """`present` for keys, of which there are two types."""
+    if key is None:
+        raise PkiError("the PKI changed while it was being worked on; run again")
+    return key
+
+
 def _read_authorities(state: State, store: Store, passphrase: str) -> None:
     state.ca_certificate = _certificate(store, CA_CERTIFICATE)
     state.ca_key = _key(store, CA_KEY, passphrase)

@@ -15,7 +15,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._pki.files import (
     SUPERLINK_KEY,
     SUPERLINK_REQUEST,
 )
-from ansible_collections.fact8ra.flower.plugins.module_utils._pki.state import Change, Work, present
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki.state import Change, Work, present, present_key
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -78,7 +78,7 @@ class IssuedSuperlink:
     def _issue(self) -> None:
         state, store = self.work.state, self.work.store
         issuer = present(self.authorities.issuer)
-        issuer_key: keys.PrivateKey = present(state.ca_key)
+        issuer_key = present_key(state.ca_key)
         key = state.superlink_key
         if key is None or keys.kind_of(key) != keys.P384:
             key = keys.generate(keys.P384)

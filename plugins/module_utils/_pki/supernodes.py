@@ -15,7 +15,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._pki.state import (
     Change,
     SupernodeKey,
     Work,
-    present,
+    present_key,
 )
 
 
@@ -74,7 +74,7 @@ class SupernodeKeys:
                 Change(f"supernode {name}", "asked for by renew_supernodes" if asked else "missing", self._maker(name))
             ]
         found = self.work.state.supernodes[name]
-        key: keys.PrivateKey = present(found.private)
+        key = present_key(found.private)
         if keys.public_part(keys.public_line(key, name)) is None:
             raise PkiError(f"{path} is a key {keys.kind_of(key)}, which Flower refuses; move it away to get a new one")
         if found.public != f"{keys.public_line(key, name)}\n":
@@ -140,7 +140,7 @@ class SupernodeKeys:
     def _publisher(self, name: str) -> Callable[[], None]:
         def perform() -> None:
             found = self.work.state.supernodes[name]
-            key: keys.PrivateKey = present(found.private)
+            key = present_key(found.private)
             found.public = f"{keys.public_line(key, name)}\n"
             self.work.store.write(public_key_of(name), found.public.encode())
 
