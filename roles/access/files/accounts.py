@@ -92,9 +92,11 @@ def unlocked(path: str = "/etc/shadow") -> set[str]:
 
 def member_faults(group: grp.struct_group | None) -> list[str]:
     """Sentences about accounts that were added to the group: what holds for it would break what else they do."""
+    if group is None:
+        return []
     return [
         f"{name} was added to the group {group.gr_name} by hand; take it out: gpasswd -d {name} {group.gr_name}"
-        for name in (group.gr_mem if group else [])
+        for name in group.gr_mem
     ]
 
 

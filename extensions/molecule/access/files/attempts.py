@@ -3,7 +3,8 @@
 """What a user of the Control API tries, and what must come of it.
 
 Called with the SuperLink host's address, the directory with the users' private keys, the bundle of authorities, and
-JSON: user name to his address on that host. Prints a sentence for each promise that does not hold, and fails if there is one.
+JSON: user name to his address on that host. Prints a sentence for each promise that does not hold, and fails if there
+is one.
 """
 
 from __future__ import annotations
@@ -194,7 +195,8 @@ class Attempts:
 
 def main() -> None:
     """Try everything."""
-    attempts = Attempts(*sys.argv[1:4], json.loads(sys.argv[4]))
+    _program, host, keys, trust, addresses = sys.argv
+    attempts = Attempts(host, keys, trust, json.loads(addresses))
     tries: list[Callable[[], Iterator[str]]] = [
         attempts.requests,
         attempts.submissions,
