@@ -163,6 +163,8 @@ def _common_name(value: str) -> str:
     # ub-common-name of RFC 5280, appendix A.1.
     if not 1 <= len(value) <= 64:
         raise PkiError(f"ca.common_name {value!r} has {len(value)} characters; X.509 allows 1 to 64")
+    if not value.isprintable():
+        raise PkiError(f"ca.common_name has characters that cannot be printed ({value!r}); give a line of text")
     return value
 
 
