@@ -20,24 +20,23 @@ from ansible_collections.fact8ra.flower.plugins.plugin_utils._firewall import (
 
 
 def firewall_statements(
-    rules: Iterable[object], chain: str, kinds: Iterable[str], users: Mapping[str, int] | None
-) -> list[str]:
-    """Statements of nftables for one chain of a host.
+    rules: Iterable[object], kinds: Iterable[str], users: Mapping[str, int] | None
+) -> dict[str, list[str]]:
+    """Statements of nftables for a host.
 
     Args:
         rules: Rules as dicts.
-        chain: Name of the chain.
         kinds: What the host is; rules for other kinds of hosts are left out.
         users: Numbers of the host's users by name, or none when they are not known.
 
     Returns:
-        One line each.
+        Chain to its statements, one line each.
 
     Raises:
         AnsibleFilterError: When a rule is wrong.
     """
     try:
-        return statements(rules_of(rules, kinds), chain, users)
+        return statements(rules_of(rules, kinds), users)
     except BadRule as error:
         raise AnsibleFilterError(str(error)) from None
 

@@ -108,6 +108,29 @@ def link_problems(sites: Iterable[Mapping[str, Any]], settings: Mapping[str, Any
     return problems
 
 
+def overlapping(interfaces: Iterable[str], networks: Iterable[str]) -> list[str]:
+    """Addresses of a host that lie in networks which are to be used for something else, or whose networks do.
+
+    Args:
+        interfaces: Addresses of its interfaces with their prefix lengths.
+        networks: Networks with their prefix lengths.
+
+    Returns:
+        Those of the addresses that are in the way.
+
+    Raises:
+        AnsibleFilterError: When something is neither.
+    """
+    taken = [_network(network) for network in networks]
+    try:
+        own = [ipaddress.ip_interface(str(one)) for one in interfaces]
+    except ValueError as error:
+        raise AnsibleFilterError(f"an interface has something that is no address: {error}") from None
+    return [
+        str(one) for one in own if any(one.version == other.version and one.network.overlaps(other) for other in taken)
+    ]
+
+
 def is_host(text: str) -> bool:
     """Whether a text is an IPv4 address, an IPv6 address without brackets and zone, or a name of DNS."""
     try:
@@ -203,5 +226,6 @@ class FilterModule:
         return {
             "link_problems": link_problems,
             "nth_address": nth_address,
+            "overlapping": overlapping,
             "unique_local_network": unique_local_network,
         }
