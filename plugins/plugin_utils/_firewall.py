@@ -278,25 +278,24 @@ def _service(rule: Rule) -> str:
     return "".join(f"{rule.protocol} {name} {_of_ports(ports)} " for name, ports in parts)
 
 
-def statements(rules: Iterable[Rule], chain: str, users: Mapping[str, int] | None) -> list[str]:
-    """Statements of nftables for a chain, in the order of the rules.
+def statements(rules: Iterable[Rule], users: Mapping[str, int] | None) -> dict[str, list[str]]:
+    """Statements of nftables for every chain, in the order of the rules.
 
     Args:
         rules: Rules of any chain.
-        chain: The chain that is wanted.
         users: Numbers of the host's users by name; None where they are not known yet, as in check mode.
 
     Returns:
-        One or two lines a rule; none for a rule without networks, or for users that the host has none of.
+        Chain to its lines: one or two a rule; none for a rule without networks, or for users that the host has none of.
     """
-    lines = []
+    lines: dict[str, list[str]] = {chain: [] for chain in CHAINS}
     for rule in rules:
         who = _of_users(rule, users)
-        if rule.chain != chain or who is None:
+        if who is None:
             continue
         way = f'iifname "{rule.interface}" ' if rule.interface else ""
         limit = "limit rate 5/second burst 10 packets " if rule.limit else ""
-        lines += [
+        lines[rule.chain] += [
             f'{way}{who}{addresses}{_service(rule)}{limit}counter accept comment "{rule.reason}"'
             for addresses in _addresses(rule)
         ]
