@@ -68,6 +68,7 @@ contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 
 .PHONY: integration
 integration: dev-venv flwr-venv lab-packages ## The modules and the inventory plugin, as playbooks against the stand-in
+	tools/unpack.sh nginx
 	tools/pytest.sh tests/integration/lab $(ARGS)
 	tools/pytest.sh tests/integration --ignore=tests/integration/lab -n 3 --dist loadgroup $(ARGS)
 
