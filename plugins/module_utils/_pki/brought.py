@@ -118,6 +118,9 @@ class BroughtSuperlink:
             self.awaited = Awaited("there is none yet", usable=False)
         else:
             self.awaited = Awaited(f"the one in place {'; it '.join(wrong)}", usable=self._usable(there))
+        if self.awaited is not None and self.refusal is None:
+            request = self.work.store.path(SUPERLINK_REQUEST)
+            self.work.warnings.append(f"a certificate is awaited for {request} ({self.awaited.reason})")
         return wanted
 
     def _request_changes(self) -> list[Change]:
