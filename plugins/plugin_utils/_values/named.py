@@ -98,7 +98,7 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         r"[A-Za-z0-9][A-Za-z0-9._-]*",
         200,
         "alpha-supernode_1",
-        "a",
+        "b2b.example",
     ),
     "federation_name": lambda: pattern(
         "1 to 40 of a-z, 0-9 and -, starting with a letter", r"[a-z][a-z0-9-]*", 40, "poc", "lung-ct-2"

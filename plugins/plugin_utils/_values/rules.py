@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,11 @@ def _is_huge(value: object) -> bool:
     return isinstance(value, int) and abs(value) >= 10**18
 
 
+def _at(where: str, key: object) -> str:
+    """Where the value of a key stands; the key may be any text that is allowed."""
+    return f"{where}.{key}" if re.fullmatch(r"[\w.-]{1,60}", str(key), re.ASCII) else f"{where}[{shortened(key)}]"
+
+
 def of_kind(kind: Kind) -> Rule:
     """A rule for one value."""
 
@@ -119,7 +125,7 @@ def _dict(keys: Rule, values: Rule) -> Rule:
             refused = list(keys.refusals(f"a key of {where}", key))
             yield from refused
             if not refused:
-                yield from values.refusals(f"{where}.{key}", element)
+                yield from values.refusals(_at(where, key), element)
 
     examples = ({}, *({keys.examples[0]: example} for example in values.examples))
     return Rule(must, refusals, examples, keys.hidden or values.hidden)
