@@ -70,6 +70,34 @@ def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, s
     process.communicate()
 
 
+def users(endpoint: str) -> str:
+    """What the administrator sees of users, groups and rules."""
+    with xmlrpc.client.ServerProxy(endpoint) as server:
+        methods = ("one.userpool.info", "one.grouppool.info", "one.acl.info")
+        return "".join(str(getattr(server, method)("oneadmin:secret")[1]) for method in methods)
+
+
+def test_a_tenant_joins_a_cloud_that_has_its_objects(tmp_path: Path) -> None:
+    seed = {"oneadmin_password": "secret", "groups": ["g"], "users": [{"name": "u", "password": "p", "group": "g"}]}
+    before = launch(config(tmp_path, seed=seed | {"acls": ["@g VM/* CREATE *"]}))
+    known = users(ready(before, tmp_path)["endpoint"])
+    before.terminate()
+    before.communicate()
+    (tmp_path / "state" / "standin.ready").unlink(missing_ok=True)
+    seed["groups"], seed["acls"] = ["g", "h"], ["@g VM/* CREATE *", "@h VM/* CREATE *"]
+    seed["users"] = [{"name": "u", "password": "p", "group": "g"}, {"name": "v", "password": "q", "group": "h"}]
+    after = launch(config(tmp_path, seed=seed))
+    try:
+        found = users(ready(after, tmp_path)["endpoint"])
+    finally:
+        after.kill()
+        after.communicate()
+    for name in ("g", "h", "u", "v"):
+        assert known.count(f"<NAME>{name}</NAME>") == (name in "gu")
+        assert found.count(f"<NAME>{name}</NAME>") == 1
+    assert [found.count(rule) for rule in ("@100 VM/* CREATE *", "@101 VM/* CREATE *")] == [1, 1]
+
+
 def ready(process: subprocess.Popen[str], directory: Path) -> dict[str, str]:
     path = directory / "state" / "standin.ready"
     end = time.monotonic() + 10

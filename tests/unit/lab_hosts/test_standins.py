@@ -48,10 +48,33 @@ def test_the_tenant_may_create_what_a_federation_needs(tmp_path: Path) -> None:
     assert isinstance(seed, dict)
     assert seed["groups"] == ["team"]
     assert seed["users"][0]["name"] == seed["users"][0]["group"] == "team"
-    assert seed["acls"] == [
-        "@team VM+NET+IMAGE+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *",
-        "@team CLUSTER/#0 ADMIN *",
-    ]
+    assert seed["acls"] == ["@team VM+NET+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *", "@team CLUSTER/#0 ADMIN *"]
+
+
+def test_every_tenant_has_a_password_and_a_group_of_its_own(tmp_path: Path) -> None:
+    alone = configured(tmp_path, Cloud())["seed"]
+    seed = configured(tmp_path, Cloud(more_tenants=("tenant-b",)))["seed"]
+    assert isinstance(alone, dict)
+    assert isinstance(seed, dict)
+    assert [(user["name"], user["group"]) for user in seed["users"]] == [("flower", "flower"), ("tenant-b", "tenant-b")]
+    assert seed["users"][0] == alone["users"][0]
+    assert seed["users"][1]["password"] == (tmp_path / "sites/alpha/tenant-b.password").read_text()
+    assert len({user["password"] for user in seed["users"]}) == 2
+    assert [rule.partition(" ")[2] for rule in seed["acls"][2:]] == [rule.partition(" ")[2] for rule in alone["acls"]]
+    assert all(rule.startswith("@tenant-b ") for rule in seed["acls"][2:])
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("users",), "tenant `users`"),
+        (("../x",), "tenant `../x`: 1 to 32 of a-z"),
+        (("flower",), "tenants flower, flower: names must differ"),
+    ],
+)
+def test_impossible_tenants(more: tuple[str, ...], message: str) -> None:
+    with pytest.raises(LabError, match=message):
+        Cloud(more_tenants=more)
 
 
 def test_half_a_key_pair_is_made_again(tmp_path: Path) -> None:

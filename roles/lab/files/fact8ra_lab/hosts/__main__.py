@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command line of the lab's hosts: `python3 -m fact8ra_lab.hosts base|cache|network|machine|wan|standin|down ...`.
 
-Prints one JSON object; what went wrong goes to the standard error, without a traceback, with exit status 1.
+Prints one JSON object, `connect` what the host sends; what went wrong goes to the standard error, without a traceback,
+with exit status 1.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from . import base, network, wan, wheelhouse
+from . import base, network, segments, wan, wheelhouse
 from ._system import LabError, Paths, locked, remove_tree
 from .machines import Machines, Spec, remove_orphans, ssh_answers
 from .standins import Cloud, StandIns
@@ -48,7 +49,8 @@ def _standin(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
     if options.action == "down":
         return {"changed": standins.down(check=options.check)}
     wanted = [network.Site.parse(text) for text in options.site] or list(network.DEFAULT_SITES)
-    cloud = Cloud(options.tenant, options.image, options.image_size, options.cpus, options.memory)
+    tenant, *more = options.tenant or [Cloud.tenant]
+    cloud = Cloud(tenant, options.image, options.image_size, options.cpus, options.memory, tuple(more))
     return standins.up(wanted, cloud, check=options.check)
 
 
@@ -83,6 +85,10 @@ def _network(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
 
         return {"changed": network.down(options.site or None, in_use=in_use, check=options.check)}
     return network.status()
+
+
+def _connect(options: argparse.Namespace, paths: Paths) -> None:
+    segments.connect(options.site, options.bridge, options.host, options.port)
 
 
 def _machine(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
@@ -174,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     part = parts.add_parser("standin", help="the stand-in OpenNebula of each site")
     part.add_argument("action", choices=["up", "down"])
     part.add_argument("--site", action="append", default=[], help="NAME:NUMBER or NAME:NUMBER:nat")
-    part.add_argument("--tenant", default=Cloud.tenant, help="user and group")
+    part.add_argument("--tenant", action="append", default=[], help=f"user and group (default: {Cloud.tenant})")
     part.add_argument("--image", default=Cloud.image)
     part.add_argument("--image-size", type=int, default=Cloud.image_mb, help="MB")
     part.add_argument("--cpus", type=int, default=Cloud.cpus, help="of the one host of a site")
@@ -193,6 +199,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     part.add_argument("--unused", action="store_true", help="down: keep sites that have machines")
     part.set_defaults(handler=_network)
+
+    part = parts.add_parser("connect", help="join input and output with a port of a host on a further bridge")
+    part.add_argument("site")
+    part.add_argument("bridge")
+    part.add_argument("host")
+    part.add_argument("port", type=int)
+    part.set_defaults(handler=_connect)
 
     part = parts.add_parser("machine", help="hosts without OpenNebula")
     actions = part.add_subparsers(dest="action", required=True)
@@ -240,7 +253,8 @@ def main() -> int:
     except OSError as error:
         print(f"fact8ra_lab: {error.strerror}: {error.filename or ''}", file=sys.stderr)
         return 1
-    print(json.dumps(result))
+    if result is not None:
+        print(json.dumps(result))
     return 0
 
 

@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from . import network, processes
+from . import network, processes, segments
 from ._system import (
     CGROUP_PARENT,
     LabError,
@@ -99,7 +99,7 @@ class Machines:
             raise LabError(f"host {spec.name}: its base system {lower} is gone; destroy the host")
         site = network.find(spec.site)
         for nic in spec.nics:
-            network.ensure_bridge(site, nic.bridge)
+            segments.ensure(site, nic.bridge, nic.gateway, nic.prefix)
         self._remove_processes(spec.name)
         self._write_settings(spec, lower)
         self._write_disk(directory, spec, context)

@@ -23,7 +23,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
@@ -113,7 +112,8 @@ def _links(netns: str | None) -> dict[str, dict[str, Any]]:
     return {link["ifname"]: link for link in ip_json(["addr", "show"], netns)}
 
 
-def _batch(netns: str | None, lines: Iterable[str]) -> None:
+def batch(netns: str | None, lines: Iterable[str]) -> None:
+    """Run `ip` commands in a namespace, or in the controller's own. Raises LabError."""
     text = "\n".join(lines)
     if text:
         run(["ip", *(["-netns", netns] if netns else []), "-batch", "-"], stdin=text + "\n")
@@ -121,13 +121,19 @@ def _batch(netns: str | None, lines: Iterable[str]) -> None:
 
 def sites() -> list[Site]:
     """Return the sites that are up, by the gateway in each one's namespace; the same from wherever it is asked."""
-    found = [site for path in NETNS_DIR.glob("f8-*") if (site := _site_of(path.name)) is not None]
+    found = [site for name in names() if (site := _site_of(f"f8-{name}")) is not None]
     return sorted(found, key=lambda site: site.index)
+
+
+def names() -> set[str]:
+    """Return the names of sites that have a namespace, whole or not; those of routers (see `segments`) are none."""
+    found = {path.name.removeprefix("f8-") for path in NETNS_DIR.glob("f8-*")}
+    return {name for name in found if "-" not in name} - {"wan"}
 
 
 def _site_of(netns: str) -> Site | None:
     """Return the site whose gateway is in a namespace, None where there is none."""
-    if netns == WAN_NETNS or not netns_exists(netns):
+    if not netns_exists(netns):
         return None
     link = _links(netns).get(BRIDGE)
     for entry in link["addr_info"] if link else []:
@@ -139,16 +145,12 @@ def _site_of(netns: str) -> Site | None:
 
 def idle() -> set[str]:
     """Return the names of sites that nothing uses: no process inside, no host on a bridge, or no namespace at all."""
-    unused = set()
-    for path in NETNS_DIR.glob("f8-*"):
-        if path.name == WAN_NETNS:
-            continue
-        if not netns_exists(path.name) or not (
-            run(["ip", "netns", "pids", path.name]).stdout.split()
-            or any(link.get("master") and link.get("link_type") == "ether" for link in ip_json(["link"], path.name))
-        ):
-            unused.add(path.name.removeprefix("f8-"))
-    return unused
+    return {name for name in names() if not netns_exists(f"f8-{name}") or not _in_use(f"f8-{name}")}
+
+
+def _in_use(netns: str) -> bool:
+    ports = [link["ifname"] for link in ip_json(["link"], netns) if link.get("master") and link["link_type"] == "ether"]
+    return bool(run(["ip", "netns", "pids", netns]).stdout.split()) or any(not port.startswith("rt-") for port in ports)
 
 
 def find(name: str) -> Site:
@@ -196,20 +198,20 @@ def up(wanted: Sequence[Site], *, check: bool = False) -> bool:
         if check:
             return any(_missing(site) or filters.set_nat(site.netns, site.nat, check=True) for site in wanted)
         preflight(wanted)
-        changed = _ensure_netns(WAN_NETNS)
+        changed = ensure_netns(WAN_NETNS)
         for site in wanted:
             changed |= _ensure_site(site)
         return wan.apply([site.name for site in sites()]) or changed
 
 
-def down(names: Sequence[str] | None = None, *, in_use: Callable[[], set[str]] = set, check: bool = False) -> bool:
-    """Take networks down (all without `names`) with every process inside; the router goes with the last one.
+def down(wanted: Sequence[str] | None = None, *, in_use: Callable[[], set[str]] = set, check: bool = False) -> bool:
+    """Take networks down (all without `wanted`) with every process inside; the router goes with the last one.
 
     Sites that `in_use` returns stay; it is asked under the lock. Returns whether there was anything to take down.
     """
     with locked():
-        present = {path.name.removeprefix("f8-") for path in NETNS_DIR.glob("f8-*")} - {"wan"}
-        chosen = (present if names is None else present & set(names)) - in_use()
+        present = names()
+        chosen = (present if wanted is None else present & set(wanted)) - in_use()
         last = present == chosen
         router = (NETNS_DIR / WAN_NETNS).exists()
         if check:
@@ -219,19 +221,20 @@ def down(names: Sequence[str] | None = None, *, in_use: Callable[[], set[str]] =
             _remove_site(name)
         if last:
             wan.stop()
-            changed |= _remove_netns(WAN_NETNS)
+            changed |= remove_netns(WAN_NETNS)
             remove_tree(wan.RUNTIME)
         elif chosen:
             wan.apply(sorted(present - chosen))
         return changed
 
 
-def _ensure_netns(name: str) -> bool:
+def ensure_netns(name: str) -> bool:
+    """Make a namespace that forwards packets; returns whether there was none."""
     if netns_exists(name):
         return False
     (NETNS_DIR / name).unlink(missing_ok=True)  # left by a reboot where /run is on disk
     run(["ip", "netns", "add", name])
-    _batch(name, ["link set lo up"])
+    batch(name, ["link set lo up"])
     # A packet that the relay sends on comes from another interface than the way back leads to.
     values = ["net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0"]
     run([*in_netns(name), "sysctl", "-q", "-w", *values])
@@ -290,14 +293,15 @@ def _has_route(netns: str | None, destination: str, gateway: str) -> bool:
 
 
 def _ensure_site(site: Site) -> bool:
-    changed = _ensure_netns(site.netns)
+    changed = ensure_netns(site.netns)
     missing = _missing(site)
     for netns, lines in missing.items():
-        _batch(netns, lines)
+        batch(netns, lines)
     return filters.set_nat(site.netns, site.nat) or changed or bool(missing)
 
 
-def _remove_netns(name: str) -> bool:
+def remove_netns(name: str) -> bool:
+    """Remove a namespace with every process inside; returns whether there was one."""
     path = NETNS_DIR / name
     if not path.exists():
         return False
@@ -319,15 +323,9 @@ def _remove_site(name: str) -> None:
     for netns, link in ((None, f"f8m-{name}"), (WAN_NETNS, f"w-{name}")):
         # One end takes the other with it at once; left to the namespace's end, the kernel would take its time.
         run(["ip", *(["-netns", netns] if netns else []), "link", "del", link], check=False)
-    _remove_netns(f"f8-{name}")
-
-
-def ensure_bridge(site: Site, bridge: str) -> None:
-    """Make a further bridge on a site when a network names one, as OpenNebula's driver `bridge` does; no gateway."""
-    if subprocess.run(
-        ["ip", "-netns", site.netns, "link", "show", bridge], capture_output=True, check=False
-    ).returncode:
-        _batch(site.netns, [f"link add {bridge} type bridge", f"link set {bridge} up"])
+    for path in NETNS_DIR.glob(f"f8-{name}-*"):
+        remove_netns(path.name)
+    remove_netns(f"f8-{name}")
 
 
 def free_address(site: Site, taken: Iterable[str]) -> IPv4Address:
@@ -351,6 +349,7 @@ def status() -> dict[str, Any]:
                 "network": str(site.network),
                 "gateway": str(site.gateway),
                 "nat": site.nat,
+                "routers": sorted(path.name for path in NETNS_DIR.glob(f"{site.netns}-*")),
                 "healthy": not _missing(site),
             }
             for site in sites()

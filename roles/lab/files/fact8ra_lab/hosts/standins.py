@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import re
 import secrets
 import string
 import sys
@@ -20,11 +21,13 @@ from typing import Any
 from . import processes
 from ._system import LabError, Paths, in_netns, require, run, write_file
 from .network import Site
+from .segments import ONEGATE_PORT
 
-PORTS = {"xmlrpc": 2633, "oneflow": 2474, "onegate": 5030}
+PORTS = {"xmlrpc": 2633, "oneflow": 2474, "onegate": ONEGATE_PORT}
 START_SECONDS = 30
 PASSWORD_LENGTH = 32
 _PACKAGE = Path(__file__).resolve().parents[1]
+_TENANT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _VERSION_CALL = (
     "<?xml version='1.0'?><methodCall><methodName>one.system.version</methodName><params>"
     "<param><value><string>none:none</string></value></param></params></methodCall>"
@@ -33,13 +36,31 @@ _VERSION_CALL = (
 
 @dataclass(frozen=True)
 class Cloud:
-    """What every stand-in offers: the tenant's user and group name, the image's name, and the size of its one host."""
+    """What every stand-in offers: tenants, image, and the size of its one host.
+
+    A tenant is a user in a group of the same name, with the rights that a federation needs (docs/tenants.md).
+    """
 
     tenant: str = "flower"
     image: str = "flower-debian-12"
     image_mb: int = 2048
     cpus: int = 16
     memory_mb: int = 32768
+    more_tenants: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.tenants:
+            if not _TENANT.fullmatch(name) or name in ("oneadmin", "serveradmin", "users"):
+                raise LabError(
+                    f"tenant `{name}`: 1 to 32 of a-z, 0-9, - and _, a letter first, and no name of OpenNebula's own"
+                )
+        if len(set(self.tenants)) < len(self.tenants):
+            raise LabError(f"tenants {', '.join(self.tenants)}: names must differ from each other")
+
+    @property
+    def tenants(self) -> tuple[str, ...]:
+        """Every tenant's name."""
+        return self.tenant, *self.more_tenants
 
 
 class StandIns:
@@ -80,6 +101,7 @@ class StandIns:
         return {
             "ssh_key": str(self._key),
             "tenant": cloud.tenant,
+            "tenants": cloud.tenants,
             "image": cloud.image,
             "sites": {
                 site.name: {
@@ -108,8 +130,8 @@ class StandIns:
         return self._directory(site) / "standin.json"
 
     @staticmethod
-    def _users(cloud: Cloud) -> tuple[str, str]:
-        return "oneadmin", cloud.tenant
+    def _users(cloud: Cloud) -> tuple[str, ...]:
+        return "oneadmin", *cloud.tenants
 
     def _ensure_key(self) -> bool:
         self._key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -127,7 +149,7 @@ class StandIns:
         return path.read_text()
 
     def _configure(self, site: Site, cloud: Cloud) -> bool:
-        admin, tenant = (self._password(site, user) for user in self._users(cloud))
+        passwords = {user: self._password(site, user) for user in self._users(cloud)}
         config: Mapping[str, Any] = {
             "name": site.name,
             "state_dir": str(self._directory(site) / "standin"),
@@ -140,13 +162,10 @@ class StandIns:
                 "cache": str(self._paths.cache),
             },
             "seed": {
-                "oneadmin_password": admin,
-                "groups": [cloud.tenant],
-                "users": [{"name": cloud.tenant, "password": tenant, "group": cloud.tenant}],
-                "acls": [
-                    f"@{cloud.tenant} VM+NET+IMAGE+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *",
-                    f"@{cloud.tenant} CLUSTER/#0 ADMIN *",
-                ],
+                "oneadmin_password": passwords["oneadmin"],
+                "groups": list(cloud.tenants),
+                "users": [{"name": name, "password": passwords[name], "group": name} for name in cloud.tenants],
+                "acls": [rule for name in cloud.tenants for rule in _rights(name)],
                 "images": [{"name": cloud.image, "size_mb": cloud.image_mb, "mode": "644"}],
                 "hosts": [{"name": f"{site.name}-host-0", "cpu": cloud.cpus * 100, "mem_mb": cloud.memory_mb}],
             },
@@ -192,6 +211,11 @@ class StandIns:
                 what = "ended" if stopped else f"does not answer within {START_SECONDS} s"
                 raise LabError(f"the stand-in of site {site.name} {what}; the end of {log}:\n{processes.tail(log)}")
             time.sleep(0.05)
+
+
+def _rights(tenant: str) -> list[str]:
+    """Return the rules of a tenant that makes its own networks."""
+    return [f"@{tenant} VM+NET+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *", f"@{tenant} CLUSTER/#0 ADMIN *"]
 
 
 def _answers(host: str, port: int) -> bool:

@@ -136,13 +136,36 @@ def _market(cloud: Cloud, given: dict[str, Any]) -> None:
         cloud.insert(app)
 
 
+def _tenants(cloud: Cloud, seed: dict[str, Any]) -> None:
+    """Makes groups, users and rules that are not there yet."""
+    for name in seed.get("groups", []):
+        if cloud.by_name(Group, name) is None:
+            allocate_group(cloud, name)
+    groups = {group.name: group.id for group in cloud.pool(Group).values()}
+    for given in seed.get("users", []):
+        if given.get("group", "users") not in groups:
+            raise ConfigError(f"seed user {given['name']!r}: group {given['group']!r} is not in seed groups")
+        if cloud.by_name(User, given["name"]) is None:
+            allocate_user(cloud, given["name"], given["password"], [groups[given.get("group", "users")]])
+    users = {user.name: user.id for user in cloud.pool(User).values()}
+    known = {(rule.user, rule.resource, rule.rights, rule.zone) for rule in cloud.acls}
+    for text in seed.get("acls", []):
+        fields = parse_rule(text, users, groups)
+        if fields not in known:
+            add_rule(cloud, *fields)
+
+
 def apply(cloud: Cloud) -> None:
-    """Fills an empty cloud; a cloud that was filled before keeps what it has. Raises ConfigError."""
-    if cloud.pool(User):
-        return
+    """Fills an empty cloud. One that was filled before keeps what it has, and gets the users that it lacks.
+
+    Raises ConfigError.
+    """
     seed = cloud.config.seed
     try:
         with cloud.change():
+            if cloud.pool(User):
+                _tenants(cloud, seed)
+                return
             _built_in(cloud, str(seed.get("oneadmin_password") or secrets.token_hex(16)))
             for name in seed.get("clusters", []):
                 cloud.insert(Cluster(cloud.new_id("CLUSTER", Cluster.first_id), str(name)))
@@ -151,16 +174,8 @@ def apply(cloud: Cloud) -> None:
                 host.cpu, host.mem_kb = int(given.get("cpu", 800)), int(given.get("mem_mb", 16384)) * 1024
                 host.pci = [_device(device) for device in given.get("pci", [])]
                 cloud.insert(host)
-            for name in seed.get("groups", []):
-                allocate_group(cloud, name)
+            _tenants(cloud, seed)
             groups = {group.name: group.id for group in cloud.pool(Group).values()}
-            for given in seed.get("users", []):
-                if given.get("group", "users") not in groups:
-                    raise ConfigError(f"seed user {given['name']!r}: group {given['group']!r} is not in seed groups")
-                allocate_user(cloud, given["name"], given["password"], [groups[given.get("group", "users")]])
-            users = {user.name: user.id for user in cloud.pool(User).values()}
-            for text in seed.get("acls", []):
-                add_rule(cloud, *parse_rule(text, users, groups))
             for name, text in seed.get("quotas", {}).items():
                 quotas.update(cloud.pool(Group)[groups[name]], parse(text))
             for given in seed.get("images", []):
