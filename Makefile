@@ -32,6 +32,10 @@ lab: venv ## Set up everything, start the two-site lab, deploy the federation, t
 test: venv ## Run every check, from lint to a federation trained end to end; what CI runs
 	.venv/bin/python tools/stages.py
 
+.PHONY: test-all
+test-all: venv ## Run every check of `test` and the long suites that CI leaves out
+	.venv/bin/python tools/stages.py --long
+
 .PHONY: clean
 clean: ## Remove everything that the other targets left, but for the caches
 	tools/clean.sh
@@ -84,6 +88,10 @@ molecule: dev-venv lab-packages ## The roles on booted hosts
 e2e: dev-venv flwr-venv ## The federation from nothing to a trained model, and back
 	tools/need.sh tshark:tshark
 	tools/pytest.sh tests/e2e $(ARGS)
+
+.PHONY: adversarial
+adversarial: dev-venv flwr-venv ## Try to break every promise of docs/security.md in the lab; prints promise, attempt and outcome
+	tools/pytest.sh tests/adversarial $(ARGS)
 
 .PHONY: coverage
 coverage: dev-venv ## Lines and branches that the unit tests reach

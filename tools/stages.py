@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the stages of ``make test`` one after the other and sums them up.
+"""Runs the stages of ``make test``, with ``--long`` those of ``make test-all``, one after the other and sums them up.
 
 A stage that fails does not stop the ones after it; the exit status is 1 if any failed. Each stage's output goes to
 ``build/logs/<stage>.log``, and its end to the terminal if the stage failed. A stage that ran no test has failed.
@@ -34,6 +34,10 @@ STAGES = {
     "faults": 600,
     "molecule": 900,
     "e2e": 1200,
+}
+# What only `make test-all` runs.
+LONG_STAGES = {
+    "adversarial": 7200,
 }
 # These make something and hold no tests.
 WITHOUT_TESTS = ("dev-venv", "flwr-venv")
@@ -140,17 +144,22 @@ def tail(name: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run the stages named, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)} (default: all)")
-    names = parser.parse_args(arguments).stages or list(STAGES)
+    limits = {**STAGES, **LONG_STAGES}
+    parser.add_argument(
+        "stages", nargs="*", metavar="STAGE", help=f"of {', '.join(limits)} (default: {', '.join(STAGES)})"
+    )
+    parser.add_argument("--long", action="store_true", help=f"{', '.join(LONG_STAGES)} as well")
+    options = parser.parse_args(arguments)
+    names = options.stages or [*STAGES, *(LONG_STAGES if options.long else ())]
     for name in names:
-        if name not in STAGES:
-            parser.error(f"{name} is no stage; there are {', '.join(STAGES)}")
+        if name not in limits:
+            parser.error(f"{name} is no stage; there are {', '.join(limits)}")
     LOGS.mkdir(parents=True, exist_ok=True)
     results = []
     for number, name in enumerate(names, 1):
         print(f"[{number:2d}/{len(names)}] {name} ...", flush=True)
         try:
-            result = run_stage(name, STAGES[name])
+            result = run_stage(name, limits[name])
         except KeyboardInterrupt:
             print(f"FAILED: interrupted in {name}; `make clean` removes what it may have left", flush=True)
             return 130

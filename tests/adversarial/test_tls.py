@@ -6,11 +6,10 @@ from __future__ import annotations
 import datetime
 import ipaddress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from adversary import World
+from adversary import Federation, World, passphrase
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -62,11 +61,11 @@ class Authority:
     key: Any
 
     @classmethod
-    def ours(cls, directory: Path) -> Authority:
+    def ours(cls, federation: Federation) -> Authority:
         """The federation's own, which only the controller has."""
-        passphrase = Path(f"{directory}.ca-passphrase").read_text(encoding="utf-8").strip()
-        key = serialization.load_pem_private_key((directory / "pki/ca.key").read_bytes(), passphrase.encode())
-        return cls(x509.load_pem_x509_certificate((directory / "pki/ca.crt").read_bytes()), key)
+        pki = federation.directory / "pki"
+        key = serialization.load_pem_private_key((pki / "ca.key").read_bytes(), passphrase(federation).encode())
+        return cls(x509.load_pem_x509_certificate((pki / "ca.crt").read_bytes()), key)
 
     def foreign(self) -> Authority:
         """One of the same name with another key."""
@@ -123,7 +122,7 @@ IMPOSTORS = {
 @pytest.fixture(scope="module")
 def authority(world: World) -> Authority:
     """The federation's authority."""
-    return Authority.ours(world.ours.directory)
+    return Authority.ours(world.ours)
 
 
 @pytest.fixture(scope="module")

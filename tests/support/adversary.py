@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab as the adversarial tests see it: two tenants' federations, their hosts and sites, and a stranger on the WAN."""
+"""The lab as the adversarial tests see it: two tenants' federations, their hosts and sites, and a stranger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -255,3 +256,29 @@ def eventually(holds: Callable[[], bool], seconds: float = 60) -> bool:
             return False
         time.sleep(1)
     return True
+
+
+def reaches(address: str, port: int, seconds: float = 10) -> bool:
+    """Whether the controller comes to open a TCP connection there, within a time."""
+
+    def opens() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection((address, port), 3):
+            return True
+        return False
+
+    return eventually(opens, seconds)
+
+
+@contextlib.contextmanager
+def unfettered(host: Host) -> Iterator[None]:
+    """Without the host's own firewall, which is no hindrance to somebody who is root there."""
+    host.run("systemctl stop fact8ra-firewall 2>/dev/null || true")
+    try:
+        yield
+    finally:
+        host.run("systemctl cat fact8ra-firewall >/dev/null 2>&1 && systemctl start fact8ra-firewall || true")
+
+
+def passphrase(federation: Federation) -> str:
+    """The passphrase of the CA's key, which the lab's inventories keep beside the federation's directory."""
+    return Path(f"{federation.directory}.ca-passphrase").read_text(encoding="utf-8").strip()

@@ -56,7 +56,7 @@ class Attempt:
     held: bool | None = None
 
     def control(self, works: bool, what: str) -> None:
-        """Note that the same attempt works where it may; fails the test when it does not, for then it proves nothing."""
+        """Note that the same attempt works where it may; otherwise it proves nothing, and the test fails."""
         assert works, f"the control does not work, so the attempt would prove nothing: {what}"
         self.controls.append(what)
 
@@ -136,10 +136,15 @@ def rows(text: str, first: str) -> list[list[str]]:
 
 def written(text: str) -> list[Written]:
     """The promises of docs/security.md."""
-    return [Written(row[0], tuple(re.findall(r"`(test_\w+\.py)`", row[-1]))) for row in rows(text, "Promise")]
+    return [Written(row[0], files(row[-1])) for row in rows(text, "Promise")]
 
 
-def tested(directory: Path = TESTS) -> Iterator[tuple[str, str, str | None]]:
+def files(cell: str) -> tuple[str, ...]:
+    """The files of tests that a cell names."""
+    return tuple(re.findall(r"`(test_\w+\.py)`", cell))
+
+
+def tested(directory: Path) -> Iterator[tuple[str, str, str | None]]:
     """File, test and promise (None: none is said) of every test, without importing it."""
     for path in sorted(directory.glob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

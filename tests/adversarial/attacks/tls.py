@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Offer a server old or weak TLS. Runs on the attacking host.
 
-Arguments, as a JSON list in base64: address, port, offers: each a version (C(TLSv1), C(TLSv1_1), C(TLSv1_2)) and ciphers
-in OpenSSL's words. Prints for each offer what was agreed, or the error, with the address and then with a server on
+Arguments, as a JSON list in base64: address, port, offers: each a version (as TLSv1_1) and ciphers in OpenSSL's
+words. Prints for each offer what was agreed, or the error, with the address and then with a server on
 loopback that takes anything.
 """
 
@@ -66,7 +66,10 @@ def lenient(directory: str, version: str, ciphers: str) -> str:
 where, number, offers = json.loads(base64.b64decode(sys.argv[1]))
 with tempfile.TemporaryDirectory() as home:
     subprocess.run(
-        [*"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=lenient -keyout key -out crt".split()],
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
+            *("-subj", "/CN=lenient", "-keyout", "key", "-out", "crt"),
+        ],
         check=True,
         capture_output=True,
         cwd=home,

@@ -126,5 +126,17 @@ def test_an_unknown_stage_is_refused(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_every_stage_is_a_target() -> None:
     makefile = (Path(stages.__file__).parent.parent / "Makefile").read_text()
-    for name in stages.STAGES:
+    for name in (*stages.STAGES, *stages.LONG_STAGES):
         assert f"\n{name}: " in makefile
+
+
+def test_the_long_suites_run_only_when_asked_for(
+    makefile: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stages, "STAGES", {"lint": 20})
+    monkeypatch.setattr(stages, "LONG_STAGES", {"adversarial": 20})
+    makefile.write_text("lint adversarial:\n\t@echo 1 passed, 0 failed\n")
+    assert stages.main([]) == 0
+    assert "PASSED: 1 stages" in capsys.readouterr().out
+    assert stages.main(["--long"]) == 0
+    assert "PASSED: 2 stages" in capsys.readouterr().out
