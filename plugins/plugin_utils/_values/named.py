@@ -277,7 +277,11 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         "own @ https://example.eu/own-1.0-py3-none-any.whl",
     ),
     "debian_package": lambda: pattern(
-        "a Debian package such as nginx-light", r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?", 128, "nginx-light", "libc6:amd64"
+        "a Debian package such as nginx-light",
+        r"[a-z0-9][a-z0-9+.-]*[a-z0-9+](:[a-z0-9]+)?",
+        128,
+        "nginx-light",
+        "libc6:amd64",
     ),
     "environment_name": lambda: pattern(
         "a name of an environment variable: letters, digits and '_', no digit first",
