@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from adversary import Federation, Host, World
+from adversary import Federation, Host, World, unfettered
 from promises import Attempt, promise
 
 pytestmark = [pytest.mark.lab, pytest.mark.root]
@@ -150,6 +150,33 @@ def _services(federation: Federation, site: str) -> list[str]:
         documents = documents if isinstance(documents, list) else [documents]
         found += [f"{kind}/{each['ID']}" for each in documents]
     return found
+
+
+def certificate(host: Host, address: str, port: int) -> str:
+    """Fingerprint of the certificate that a host is shown at an address; empty when there is none."""
+    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    ask = f"echo | timeout 8 openssl s_client -connect {where} 2>/dev/null | openssl x509 -noout -fingerprint -sha256"
+    return host.run(ask, check=False).stdout.strip().rpartition("=")[2]
+
+
+@promise(
+    "Tenants whose networks have the same addresses never meet.", attempt="B's VM dials the address of A's SuperLink"
+)
+def test_the_same_address_is_another_host(world: World, attempt: Attempt) -> None:
+    ours, node = world.ours.superlink, world.ours.supernodes[0]
+    expected = ours.run("openssl x509 -noout -fingerprint -sha256 -in /etc/flower/superlink.crt").stdout
+    mine = expected.strip().rpartition("=")[2]
+    with unfettered(node):
+        attempt.control(certificate(node, ours.address, 8443) == mine, "A's SuperNode is shown A's certificate there")
+    foreign = world.theirs.supernodes[0]
+    with unfettered(foreign):
+        address, port = foreign.superlink
+        attempt.control(
+            len(certificate(foreign, address, port)) > 0, "B's VM is shown B's certificate by B's SuperLink"
+        )
+        shown = certificate(foreign, ours.address, 8443)
+    attempt.outcome(f"shown {shown[:17] or 'nothing'}, A's is {mine[:17]}")
+    assert shown != mine
 
 
 GATE = (

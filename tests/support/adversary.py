@@ -26,6 +26,18 @@ from playbooks import ROOT, Played, play
 ATTACKS = ROOT / "tests" / "adversarial" / "attacks"
 # A further site of the lab, which belongs to nobody's federation and has no OpenNebula.
 STRANGER = "stranger:59"
+# The lab of both inventories together.
+LAB = {
+    "lab_sites": [
+        {"name": "alpha", "number": 1},
+        {"name": "beta", "number": 2},
+        {"name": "gamma", "number": 3, "nat": True},
+    ],
+    "lab_tenants": ["tenant-b"],
+}
+# Networks on another bridge of a site may have its very addresses; a host there is reached by way of the bridge.
+BRIDGE = "br-site"
+LAB_MODULES = ROOT / "roles" / "lab" / "files"
 
 
 @dataclass(frozen=True)
@@ -37,16 +49,21 @@ class Host:
         address: where it is reached by the tests, and by others of its site.
         key: private SSH key file of the lab.
         variables: its variables in the inventory, not rendered.
+        bridge: bridge of its site that it is on.
     """
 
     name: str
     address: str
     key: Path
     variables: dict[str, Any]
+    bridge: str = BRIDGE
 
     def ssh(self, *options: str, user: str = "root") -> list[str]:
         """The command that runs a command here."""
         quiet = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=10"]
+        if self.bridge != BRIDGE:
+            connect = f"{sys.executable} -m fact8ra_lab.hosts connect {self.variables['site_name']} {self.bridge} %h %p"
+            quiet.append(f"ProxyCommand=env PYTHONPATH={LAB_MODULES} PYTHONDONTWRITEBYTECODE=1 {connect}")
         return [
             *("ssh", "-i", str(self.key), *(word for each in quiet for word in ("-o", each)), *options),
             f"{user}@{self.address}",
@@ -135,10 +152,11 @@ class Federation:
 
     def hosts(self, group: str) -> list[Host]:
         """The hosts of a group."""
-        return [
-            Host(name, self.variables[name]["ansible_host"], self.key, self.variables[name])
-            for name in self.groups.get(group, {}).get("hosts", [])
-        ]
+        return [self._host(name, self.variables[name]) for name in self.groups.get(group, {}).get("hosts", [])]
+
+    def _host(self, name: str, variables: dict[str, Any]) -> Host:
+        bridge = str(self.variables[variables["site_name"]].get("site_network_bridge", BRIDGE))
+        return Host(name, variables["ansible_host"], self.key, variables, bridge)
 
     def play(self, playbook: str, *arguments: str) -> Played:
         """Play a playbook of the collection on this federation."""
@@ -219,7 +237,7 @@ class World:
         if os.environ.get("FACT8RA_LAB") == "running":
             yield cls(ours, theirs)
             return
-        variables = ("-e", f"@{ROOT / ours / 'lab.yml'}", "-e", f"@{ROOT / theirs / 'lab.yml'}")
+        variables = ("-e", json.dumps(LAB))
         play("lab", *variables, "-e", "lab_state=absent").succeeded()
         play("lab", *variables).succeeded()
         for inventory in (ours, theirs):
@@ -230,7 +248,7 @@ class World:
     def _lab(self, *arguments: str) -> Any:
         done = subprocess.run(
             [sys.executable, "-m", "fact8ra_lab.hosts", f"--state={self.state}", *arguments],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "roles/lab/files")},
+            env={**os.environ, "PYTHONPATH": str(LAB_MODULES)},
             capture_output=True,
             text=True,
             check=False,
