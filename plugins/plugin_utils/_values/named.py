@@ -230,6 +230,13 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         "~/Größe 8/a",
         start="/~._",
     ),
+    "absolute_path": lambda: pattern(
+        "an absolute path of letters, digits and ._~+@=,-",
+        r"(/[A-Za-z0-9._~+@=,-]+)+",
+        1024,
+        "/var/lib/prometheus/node-exporter",
+        also=lambda text: "/../" not in f"{text}/",
+    ),
     "program": lambda: of_characters(
         "a program: a path of letters, digits and /._~+@-, or a name, not beginning with '-'",
         "/._~+@-",
