@@ -1,11 +1,13 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Restarts the SuperNode of this host when no run misses it.
+"""Restarts the SuperNode of this host when a run misses it least.
 
-Flower reads key and trust once, at its start, and forgets with its process the message that it works on: the ServerApp
-then gets an error in place of an answer, or waits for hours. A SuperNode works on one message at a time, tells of each
-in its log, and sleeps 3 s after it found none (flwr 1.41, supernode/start_client_internal.py). So this waits until it
-sleeps, and has either just sent an answer, when the next message is not written yet, or sent none for long.
+Flower reads key and trust once, at its start. Read in flwr 1.41 (supernode/start_client_internal.py, superlink's
+linkstate): a SuperNode works on one message at a time and forgets it with its process, and then the ServerApp waits for
+hours; it tells of each message in its log, and sleeps 3 s after it asked for one and got none. A ServerApp asks every
+3 s for its answers, and for a SuperNode that is not online at that moment it gets an error, even when the answer is
+there or the message was not fetched yet. So the moment is right after a question that brought nothing, when the last
+answer is old enough to have been taken.
 
 Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSON::
 
@@ -36,13 +38,13 @@ _HAS_NOT = (
     "Ignoring reply message",
     "Ignoring the message",
 )
-# After an answer the SuperNode asks at once for more, finds none, and sleeps 3 s; a ServerApp asks every 3 s for answers.
-_FRESH = 1.5
-# Between two messages of a run pass less: a sleep of each side, and what the ServerApp works.
-_LONG = 20.0
+# Seconds after which a ServerApp has taken an answer, unless its host is very busy.
+_TAKEN = 3.0
 # clock_nanosleep(2) on x86_64 and aarch64.
 _SLEEPS = {"230", "115"}
 _INTERVAL = 0.2
+# A question to the SuperLink takes longer than this, and comes more often than every so many seconds.
+_GLANCE, _QUESTION = 0.005, 4.0
 
 
 def show(unit: str, *properties: str) -> dict[str, str]:
@@ -80,13 +82,25 @@ def apps(unit: str) -> list[str]:
     return found
 
 
-def sleeps(pid: int) -> bool:
-    """Whether the main thread of a process sleeps; true where the kernel does not tell."""
+def sleeps(pid: int) -> bool | None:
+    """Whether the main thread of a process sleeps; None where the kernel does not tell."""
     try:
         with open(f"/proc/{pid}/task/{pid}/syscall", encoding="ascii") as stream:
             return stream.read().split()[0] in _SLEEPS
     except OSError:
-        return True
+        return None
+
+
+def falls_asleep(pid: int) -> bool:
+    """Wait until the main thread has asked the SuperLink and sleeps again; false when it does not within a while."""
+    deadline, awake = time.monotonic() + _QUESTION, False
+    while time.monotonic() < deadline:
+        asleep = sleeps(pid)
+        if asleep is None or (asleep and awake):
+            return True
+        awake = not asleep
+        time.sleep(_GLANCE)
+    return False
 
 
 def works_on(invocation: str, apps_unit: str) -> str:
@@ -97,8 +111,7 @@ def works_on(invocation: str, apps_unit: str) -> str:
     running = apps(apps_unit)
     if running:
         return f"an app ({os.path.basename(running[0])})"
-    age = time.time() - at
-    return f"a run whose last answer it sent {age:.0f} s ago" if _FRESH < age < _LONG else ""
+    return "an answer that was sent just now" if time.time() - at < _TAKEN else ""
 
 
 def restart(request: dict[str, Any]) -> dict[str, Any]:
@@ -112,8 +125,10 @@ def restart(request: dict[str, Any]) -> dict[str, Any]:
         if state.get("ActiveState") != "active" or pid == 0:
             busy = ""
             break
-        # The main thread's sleep is looked at last: it is what a new message would end.
-        busy = works_on(state["InvocationID"], request["apps"]) or ("" if sleeps(pid) else "a question to the SuperLink")
+        busy = works_on(state["InvocationID"], request["apps"])
+        if not busy:
+            busy = "" if falls_asleep(pid) else "a question to the SuperLink"
+            busy = busy or works_on(state["InvocationID"], request["apps"])
         if not busy:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)

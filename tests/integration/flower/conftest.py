@@ -195,13 +195,16 @@ class Federation:
             "--superexec-auth-secret-file", str(self.home / "secret"),
         )  # fmt: skip
 
-    def start_supernode(self, name: str) -> None:
-        """Start a SuperNode; its SuperExec is its own child here, a host of its own has two units instead."""
+    def start_supernode(self, name: str, key: str = "", certificate: Path | None = None) -> None:
+        """Start a SuperNode; its SuperExec is its own child here, a host of its own has two units instead.
+
+        `key` is the name of the SuperNode whose key it has, by default its own, and `certificate` what it trusts.
+        """
         (port,) = free_ports(1)
         self.start(
             name, "flower-supernode", "--superlink", self.address,
-            "--root-certificates", str(self.certificate),
-            "--auth-supernode-private-key", str(self.keys[name][0]),
+            "--root-certificates", str(certificate or self.certificate),
+            "--auth-supernode-private-key", str(self.keys[key or name][0]),
             "--node-config", f'name="{name}" site="loop"', "--port", str(port),
         )  # fmt: skip
 
@@ -278,9 +281,12 @@ class Federation:
             text=True,
         )
 
-    def inventory(self, directory: Path, extra: str = "") -> Path:
-        """Write an inventory of this federation, every host being this computer; `extra` is a SuperNode too many."""
-        supernodes = ["node-a", "node-b", *([extra] if extra else [])]
+    def inventory(self, directory: Path, extra: dict[str, dict[str, Any]] | None = None) -> Path:
+        """Write an inventory of this federation, every host being this computer; `extra` are SuperNodes too many."""
+        supernodes: dict[str, dict[str, Any]] = {
+            name: {"verify_supernode_key": str(self.keys[name][0])} for name in ("node-a", "node-b")
+        }
+        supernodes |= extra or {}
         variables = {
             "ansible_connection": "local",
             "federation_name": "loop",
@@ -296,10 +302,12 @@ class Federation:
             "verify_root_certificates": str(self.certificate),
             "verify_python": self.python,
             "verify_timeout": 2 if extra else 60,
+            "verify_supernode_unit": "",
+            "verify_certificate_days": 0,
         }
         groups = {
             "superlink": {"hosts": {"link": {}}},
-            "supernodes": {"hosts": {name: {} for name in supernodes}},
+            "supernodes": {"hosts": supernodes},
         }
         path = directory / "hosts.yml"
         path.write_text(json.dumps({"all": {"vars": variables, "children": groups}}), encoding="utf-8")
@@ -341,7 +349,8 @@ def cold(flwr_venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     certificate, key = self_signed(home)
     (home / "secret").write_bytes(secrets.token_bytes(32))
     (home / "secret").chmod(0o600)
-    keys = {name: supernode_key(home, name) for name in ("node-a", "node-b", "node-c")}
+    names = ("node-a", "node-b", "node-c", "node-b2", "node-unknown", "node-revoked", "node-twin", "node-foreign")
+    keys = {name: supernode_key(home, name) for name in names}
     (port,) = free_ports(1)
     federation = Federation(home, flwr_venv, port, certificate, key, keys)
     yield federation

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.fact8ra.flower.plugins.module_utils._flower import identity as keys
+
 SMOKE = str(Path(__file__).parents[2] / "apps" / "smoke")
 
 pytestmark = [pytest.mark.flwr, pytest.mark.slow, pytest.mark.xdist_group("flower")]
@@ -328,14 +330,72 @@ def test_a_lost_connection_is_taken_up_again(federation: Any, tmp_path: Path, wa
 
 
 def test_verify_names_the_missing(federation: Any, tmp_path: Path) -> None:
-    inventory = federation.inventory(tmp_path, extra="node-lost")
+    inventory = federation.inventory(tmp_path, extra={"node-lost": {"verify_supernode_key": "/nonexistent"}})
     result: subprocess.CompletedProcess[str] = federation.playbook(inventory, "verify.yml")
     told = " ".join(result.stdout.split())
     assert result.returncode == 2, told
     assert "1 of 3 SuperNodes are not online after 2 s: node-lost" in told
     assert "not registered; run playbooks/site.yml, which registers it" in told
+    assert "its key cannot be used: /nonexistent cannot be read (No such file or directory)" in told
     # What role flower's own script says of the host; here no such unit runs.
     assert "flower-supernode.service is" in told
+
+
+def test_every_refusal_is_told_with_its_cause(federation: Any, tmp_path: Path, other_certificate: Path) -> None:
+    def entry(name: str) -> dict[str, str]:
+        return {"name": name, "public_key": federation.keys[name][1]}
+
+    known = [entry(name) for name in ("node-revoked", "node-twin", "node-foreign")]
+    assert not federation.module("flower_supernode", supernodes=known)["failed"]
+    revoked = federation.module("flower_supernode", supernodes=[{"name": "node-revoked"}], state="absent")
+    assert revoked["unregistered"] == ["node-revoked"]
+
+    # Flower refuses all four, and has the same words for three of them.
+    refused = {
+        "node-unknown": ({}, "[code: 2004]"),
+        "node-revoked": ({}, "[code: 2004]"),
+        "node-twin": ({"key": "node-a"}, "[code: 2004]"),
+        "node-foreign": ({"certificate": other_certificate}, "CERTIFICATE_VERIFY_FAILED"),
+    }
+    hosts = {}
+    for name, (how, words) in refused.items():
+        federation.start_supernode(name, **how)
+        process = federation.processes[name]
+        assert process.wait(90) == 1, federation.log(name)
+        assert words in federation.log(name)
+        hosts[name] = {"verify_supernode_key": str(federation.keys[str(how.get("key", name))][0])}
+    hosts["node-foreign"]["verify_root_certificates"] = str(other_certificate)
+
+    result = federation.playbook(federation.inventory(tmp_path, extra=hosts), "verify.yml")
+    told = " ".join(result.stdout.split())
+    assert result.returncode == 2, told
+    fingerprint = {name: keys.line_fingerprint(federation.keys[name][1]) for name in refused | {"node-a": ()}}
+    for sentence in (
+        f"node-unknown The cause: its key {fingerprint['node-unknown']} is not registered with the SuperLink; run",
+        f"node-revoked The cause: its key {fingerprint['node-revoked']} was revoked: it was unregistered at 20",
+        f"node-twin The cause: its key {fingerprint['node-a']} is the one of node-a, and each SuperNode needs its own",
+        "The cause: the same key is on node-a, and Flower admits one of them",
+        "node-a The cause: the same key is on node-twin, and Flower admits one of them",
+        "node-foreign The cause: it trusts superlink (",
+        "which did not issue the SuperLink's certificate",
+    ):
+        assert sentence in told, f"{sentence!r} is not in:\n{result.stdout}"
+    # The others stay as they are, and nothing secret is told.
+    assert federation.module("flower_federation_info", expected=["node-a", "node-b"])["missing"] == []
+    assert "PRIVATE KEY" not in result.stdout
+    federation.module("flower_supernode", supernodes=[{"name": name} for name in refused], state="absent")
+
+
+def test_a_key_is_replaced_once_its_node_is_online_with_the_new_one(federation: Any) -> None:
+    new = {"name": "node-b", "public_key": federation.keys["node-b2"][1]}
+    early = federation.module("flower_supernode", supernodes=[new], replace=True)
+    assert (early["registered"], early["unregistered"]) == (["node-b"], [])
+    federation.stop("node-b")
+    federation.start_supernode("node-b", key="node-b2")
+    assert federation.module("flower_federation_info", expected=["node-b"], wait_timeout=90)["missing"] == []
+    late = federation.module("flower_supernode", supernodes=[new], replace=True)
+    assert late["unregistered"] == ["node-b"]
+    assert not federation.module("flower_supernode", supernodes=[new], replace=True)["changed"]
 
 
 def test_a_superlink_seen_from_a_node(federation: Any, other_certificate: Path) -> None:
