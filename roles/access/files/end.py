@@ -18,17 +18,17 @@ _SECONDS = 10.0
 
 
 def processes(uids: set[int]) -> list[int]:
-    """The processes whose real or effective uid is one of these."""
+    """The processes whose real or effective uid is one of these, without those that have ended and are not reaped."""
     found = []
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
         try:
             with open(f"/proc/{name}/status", encoding="utf-8", errors="replace") as stream:
-                line = next(line for line in stream if line.startswith("Uid:"))
-        except (OSError, StopIteration):
+                status = dict(line.split(":", 1) for line in stream if ":" in line)
+        except OSError:
             continue
-        if uids & {int(uid) for uid in line.split()[1:3]}:
+        if uids & {int(uid) for uid in status["Uid"].split()[:2]} and status["State"].split()[0] not in "ZX":
             found.append(int(name))
     return found
 

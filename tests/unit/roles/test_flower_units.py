@@ -160,7 +160,7 @@ def test_apps_reach_the_runtime_api_alone_unless_allowed(strict: Path, loose: Pa
     # Even who may reach every host may not reach the Control API.
     assert settings(loose, "flower-superexec-server.service") == [
         "IPAddressAllow=127.0.0.2",
-        "IPAddressDeny=127.0.0.1",
+        "IPAddressDeny=127.0.0.1 127.0.0.3 127.1.0.0/16",
         "InaccessiblePaths=-/run/dbus -/run/nscd",
         "PrivateDevices=yes",
     ]
