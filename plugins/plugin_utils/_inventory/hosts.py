@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.fact8ra.flower.plugins.plugin_utils._inventory.sites import Site
 
 HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_LONGEST = 128
 GROUP_KINDS = ("service", "role", "label", "cluster", "host", "state")
 """What VMs can be grouped by; the word is the start of the group's name as well."""
 
@@ -62,9 +63,9 @@ class Host:
     def default_name(self) -> str:
         """SITE-ROLE-ORDINAL, with the ordinal in the name that OneFlow gave to the VM; else the VM's own name."""
         if self.facts["role"] is not None:
-            return f"{self.site}-{self.facts['role']}-{self.facts['ordinal']}"
-        # A name may be any text, and one that starts with a dash would be an option of ssh.
-        name = re.sub(r"^[.-]|[^A-Za-z0-9_.-]", "_", self.facts["name"])
+            return f"{self.site}-{_as_name(self.facts['role'])}-{self.facts['ordinal']}"
+        # One that starts with a dash would be an option of ssh.
+        name = re.sub(r"^[.-]", "_", _as_name(self.facts["name"]))
         return name or f"vm_{self.facts['id']}"
 
     def groups(self, kinds: Iterable[str]) -> Iterator[tuple[str, ...]]:
@@ -77,6 +78,11 @@ class Host:
             value = current_state(self.facts).lower() if kind == "state" else self.facts.get(kind)
             if value is not None:
                 yield (f"{kind}_{value}",)
+
+
+def _as_name(text: str) -> str:
+    """A text of the cloud, which may be any, as a part of a host's name: files and connections are named after it."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text[:_LONGEST])
 
 
 def current_state(vm: Mapping[str, Any]) -> str:

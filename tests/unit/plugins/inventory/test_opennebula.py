@@ -400,6 +400,28 @@ def test_what_the_cloud_says_is_no_template(tmp_path: Path, sites: dict[str, Sta
     assert len(sites["alpha"].calls) == 2
 
 
+def test_what_vms_write_of_themselves_and_their_siblings_changes_nothing(
+    tmp_path: Path, sites: dict[str, StandIn]
+) -> None:
+    """OneGate lets every VM of a service rewrite the user template of each; inventories trust none of it."""
+    _from_group(tmp_path, {"alpha": sites["alpha"]})
+    before = _list(tmp_path).inventory
+    written = (
+        'ROLE_NAME="superlink"\nSERVICE_ID="1"\nNAME="superlink_7_(service_1)"\nIP="192.0.2.66"\nETH0_IP="192.0.2.66"\n'
+        'ANSIBLE_HOST="192.0.2.66"\nANSIBLE_USER="evil"\nANSIBLE_CONNECTION="local"\nSITE_NAME="-oProxyCommand=id"\n'
+        'NIC=[IP="192.0.2.66",NETWORK="lan"]\nFEDERATION_NAME="other"'
+    )
+    for host in ("alpha-superlink-0", "alpha-supernode-0"):
+        number = before["_meta"]["hostvars"][host]["one_vm_id"]
+        sites["alpha"].one("one.vm.update", number, written, 1)
+    after = _list(tmp_path).inventory
+    for inventory in (before, after):
+        for variables in inventory["_meta"]["hostvars"].values():
+            evil = variables.pop("one_vm_user_template", None)
+            assert inventory is before or evil is None or "192.0.2.66" in str(evil)
+    assert after == before
+
+
 def test_refresh_in_a_play_finds_new_vms(tmp_path: Path) -> None:
     with StandIn() as standin:
         _from_group(tmp_path, {"alpha": standin})

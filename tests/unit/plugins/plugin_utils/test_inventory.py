@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from flow import pool, service, vm
+from nasty import NASTY
 from servers import closed_port, http_server, oned
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._connection import LIMITS
@@ -124,6 +125,56 @@ def test_hosts_of_a_service() -> None:
         "service": "fed",
         "service_id": 7,
     }
+
+
+REWRITTEN = {
+    "SERVICE_ID": "8",
+    "ROLE_NAME": "superlink",
+    "SERVICE_NAME": "other",
+    "NAME": "superlink_9_(service_7)",
+    "IP": "192.0.2.66",
+    "ETH0_IP": "192.0.2.66",
+    "NIC": {"NETWORK": "lan", "IP": "192.0.2.66"},
+    "ANSIBLE_HOST": "192.0.2.66",
+    "SITE_NAME": "beta",
+    "STATE": "9",
+    "HOSTNAME": "-oProxyCommand=id",
+    "SSH_PUBLIC_KEY": "ssh-ed25519 AAAA evil",
+    "READY": "NO",
+}
+"""What a SuperNode that is in other hands may write into its siblings' user template by OneGate."""
+
+
+def test_onegate_data_that_a_sibling_has_rewritten_changes_nothing() -> None:
+    def seen(vms: list[dict[str, Any]]) -> list[Any]:
+        found = _hosts(_answer(_site(), [SERVICE], vms))
+        kinds = [kind for kind in hosts.GROUP_KINDS if kind != "label"]
+        assert "192.0.2.66" not in str([(host.address, host.facts["addresses"], host.facts["nics"]) for host in found])
+        told = [{key: value for key, value in host.facts.items() if key != "user_template"} for host in found]
+        return [(host.default_name, host.address, list(host.groups(kinds)), told) for host in found]
+
+    rewritten = [{**one, "USER_TEMPLATE": {**one["USER_TEMPLATE"], **REWRITTEN}} for one in VMS]
+    emptied = [{**one, "USER_TEMPLATE": ""} for one in VMS]
+    assert seen(rewritten) == seen(emptied) == seen(VMS)
+
+
+@pytest.mark.parametrize(
+    "nasty",
+    [*NASTY.values(), "", "../../etc", "{{ lookup('pipe', 'id') }}"],
+    ids=[*NASTY, "nothing", "above", "lookup"],
+)
+def test_names_and_addresses_of_the_cloud_reach_a_command_line_as_such_alone(nasty: str) -> None:
+    named = {"facts": {"role": None, "name": f"{nasty}web{nasty}", "id": 5}}
+    member = {"facts": {"role": f"{nasty}supernode{nasty}", "ordinal": "0", "name": "x", "id": 5}}
+    for given in (named, member):
+        name = Host("alpha", None, given["facts"]).default_name
+        assert hosts.HOST_NAME.fullmatch(name)
+        assert len(name) <= 140
+        assert not name.startswith((".", "-"))
+    for address in (nasty, f"192.0.2.1{nasty}", f"{nasty}192.0.2.1", f"fe80::1%{nasty}"):
+        nic = {"id": 0, "network": "lan", "network_id": "1", "addresses": [address]}
+        picked = hosts.pick_address([nic], {}, Choices())
+        assert picked == (address if address == "192.0.2.1" else None)
 
 
 def test_a_vm_that_claims_another_role_or_service_gets_neither() -> None:
