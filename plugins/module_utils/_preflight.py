@@ -31,6 +31,8 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects imp
 IMAGE_USABLE = frozenset({1, 2})
 """Image states READY and USED, of which VMs can be made (one.image.info)."""
 HOST_MONITORED = 2
+OPEN_DRIVERS = ("bridge", "dummy", "ovswitch", "ovswitch_vxlan")
+"""Values of VN_MAD with which no security group is in force (src/vnm_mad/remotes/*/update_sg of OpenNebula)."""
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,12 @@ def _network(offer: Offer, needs: Needs) -> list[str]:
     label = f"virtual network {needs.network} (id {called[0]['ID']})"
     found = [f"{label} has {free} free addresses; {wanted} are needed"] if free < wanted else []
     if not needs.allow_open_network:
+        driver = str(called[0].get("VN_MAD") or "")
+        if driver in OPEN_DRIVERS:
+            found.append(
+                f"{label} has the driver {driver}, with which OpenNebula holds no security group in force. Ask for a "
+                "network with fw, 802.1Q or vxlan, or set site_allow_open_network"
+            )
         found += [
             f"{label} carries security group {number}, which admits everything; OpenNebula adds it to those of the "
             "VMs, so that no other restricts anything. Take it off the network, or set site_allow_open_network"

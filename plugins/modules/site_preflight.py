@@ -49,7 +49,9 @@ options:
     choices: [existing, reservation, managed]
     default: existing
   allow_open_network:
-    description: Whether O(network) may carry a security group that admits everything.
+    description:
+      - Whether O(network) may carry a security group that admits everything, or have a driver that holds no security
+        group in force, such as V(bridge).
     type: bool
     default: false
   allow_shrink:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,25 +14,11 @@ from fact8ra_lab.hosts._system import in_netns, run
 from fact8ra_lab.hosts.network import Site
 
 from .conftest import WEST, Hosts
+from .echo import ask, serve
 
 pytestmark = [pytest.mark.root, pytest.mark.lab]
 
 HIDDEN = Site("thidden", 53, nat=True)
-PORT = 7000
-# Answers each datagram and each connection with the address that it came from.
-ECHO = f"""
-import socket, threading
-udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(("", {PORT}))
-tcp = socket.create_server(("", {PORT}))
-def datagrams():
-    while True:
-        peer = udp.recvfrom(99)[1]
-        udp.sendto(peer[0].encode(), peer)
-threading.Thread(target=datagrams, daemon=True).start()
-while True:
-    connection, peer = tcp.accept()
-    connection.sendall(peer[0].encode()); connection.close()
-"""
 COUNTER = """
 table inet seen {
   chain seen {
@@ -42,29 +27,6 @@ table inet seen {
   }
 }
 """
-# Prints what came back, or nothing after a second.
-ASK = """
-import socket, sys
-kind = socket.SOCK_DGRAM if sys.argv[1] == "udp" else socket.SOCK_STREAM
-with socket.socket(socket.AF_INET, kind) as one:
-    one.settimeout(1)
-    try:
-        one.connect((sys.argv[2], int(sys.argv[3]))); one.send(b"?"); print(one.recv(99).decode())
-    except OSError:
-        pass
-"""
-
-
-def serve(hosts: Hosts, address: str) -> None:
-    hosts.run(address, f"cat > /root/echo.py <<'END'\n{ECHO}\nEND\nsystemd-run --quiet -u echo python3 /root/echo.py")
-    end = time.monotonic() + 10
-    while not ask(hosts, address, "tcp", "127.0.0.1"):
-        assert time.monotonic() < end, "the echo server does not answer its own host"
-
-
-def ask(hosts: Hosts, address: str, kind: str, target: str) -> str:
-    """What a host is answered by the echo server at `target`; empty when nothing came."""
-    return hosts.run(address, f"cat > /root/ask.py <<'END'\n{ASK}\nEND\npython3 /root/ask.py {kind} {target} {PORT}")
 
 
 def seen(hosts: Hosts, address: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from opennebula_site import Site
 
-from ansible_collections.fact8ra.flower.plugins.modules import site_preflight, vnet
+from ansible_collections.fact8ra.flower.plugins.modules import security_group, site_preflight, vnet
 
 NEEDS: dict[str, Any] = {
     "site": "alpha",
@@ -51,6 +51,19 @@ def test_an_existing_network_needs_room(admin: Site) -> None:
     failed = admin.fail(site_preflight, **{**NEEDS, "network_mode": "existing"})
     assert "has 1 free addresses; 2 are needed" in failed["msg"]
     assert "carries security group 0, which admits everything" in failed["msg"]
+    assert "has the driver bridge, with which OpenNebula holds no security group in force" in failed["msg"]
+
+
+def test_a_network_whose_driver_filters_is_taken(admin: Site) -> None:
+    admin.run(security_group, name="own", rules=[])
+    ranges = [{"ip": "10.9.0.1", "size": 9}]
+    for number, driver in enumerate(("fw", "bridge")):
+        network = {"name": f"net{number}", "vn_mad": driver, "bridge": "br0", "security_groups": ["own"]}
+        admin.run(vnet, **network, address_ranges=ranges)
+    existing = {**NEEDS, "network_mode": "existing"}
+    assert "site" in admin.run(site_preflight, **{**existing, "network": "net0"})
+    assert "the driver bridge" in admin.fail(site_preflight, **{**existing, "network": "net1"})["msg"]
+    assert "site" in admin.run(site_preflight, **{**existing, "network": "net1"}, allow_open_network=True)
 
 
 def test_all_problems_at_once_with_the_site(tenant: Site) -> None:

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import guards
 from ._system import (
     CGROUP_PARENT,
     LabError,
@@ -100,6 +101,7 @@ def _make_links(machine: dict[str, Any]) -> None:
     for index, nic in enumerate(machine["nics"]):
         link = host_link(machine["name"], index)
         run(["ip", "-netns", site, "link", "del", link], check=False)  # the last boot's, when the kernel still has it
+        guards.set_guard(site, link, nic)
         lines = [
             f"link add {link} master {nic['bridge']} type veth"
             f" peer name eth{index} address {nic['mac']} netns {os.getpid()}",

@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from . import network, processes, segments
+from . import guards, network, processes, segments
 from ._system import (
     CGROUP_PARENT,
     LabError,
@@ -54,7 +54,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
 
 @dataclass(frozen=True)
 class Nic:
-    """One interface: bridge on the site, MAC, IPv4 address, prefix length, gateway and DNS server."""
+    """One interface: bridge on the site, MAC, IPv4 address, prefix length, gateway and DNS server.
+
+    `rules` are those of its security groups, in OpenNebula's form; with None everything passes. With `filter_mac` and
+    `filter_ip` the host may send from its own MAC and address alone.
+    """
 
     bridge: str
     mac: str
@@ -62,6 +66,9 @@ class Nic:
     prefix: int = 24
     gateway: str | None = None
     dns: str | None = None
+    rules: tuple[Mapping[str, str], ...] | None = None
+    filter_mac: bool = False
+    filter_ip: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,20 @@ class Machines:
         self._write_settings(spec, lower)
         self._write_disk(directory, spec, context)
         self._start_keeper(spec.name, directory)
+
+    def guard(self, name: str, nics: Sequence[Nic]) -> None:
+        """Put other rules in force at a host's interfaces, and keep them for its next boot; no error without a host.
+
+        Raises LabError as `guards.set_guard`.
+        """
+        machine = read_json(self._directory(name) / "machine.json")
+        if machine is None:
+            return
+        machine["nics"] = [asdict(nic) for nic in nics]
+        write_file(self._directory(name) / "machine.json", json.dumps(machine, indent=2) + "\n")
+        if self.alive(name):
+            for index, nic in enumerate(machine["nics"]):
+                guards.set_guard(f"f8-{machine['site']}", host_link(name, index), nic)
 
     def shutdown(self, name: str, *, hard: bool = False) -> None:
         """Power a host off (`hard`: at once) and keep its disk; no error when it does not run."""
@@ -181,6 +202,7 @@ class Machines:
             for index in range(len(machine["nics"])):
                 link = ["ip", "-netns", f"f8-{machine['site']}", "link", "del", host_link(name, index)]
                 run(link, check=False)  # gone with the host's namespace as a rule; the kernel may not be there yet
+                guards.drop_guard(f"f8-{machine['site']}", host_link(name, index))
 
     @staticmethod
     def _signal_power_off(group: Path) -> None:

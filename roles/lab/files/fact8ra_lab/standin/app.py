@@ -44,7 +44,7 @@ class Site:
         self.life = VmLife(self.cloud, driver, self.clock, self.faults)
         self.nets = NetLife(self.cloud, self.clock, self.faults)
         self.images = ImageLife(self.cloud, self.clock, self.faults, self.life.schedule)
-        self.groups = SecurityGroupLife(self.cloud, self.clock, self.faults)
+        self.groups = SecurityGroupLife(self.cloud, self.clock, self.faults, self.life)
         self.rpc = Rpc(self.cloud, self.life, self.nets, self.images, self.groups, self.faults)
         self.lcm = Lcm(self.cloud, self.rpc, self.clock)
         self.flow = FlowRest(self.cloud, self.rpc, self.lcm, self.clock)

@@ -13,6 +13,7 @@ from .clock import Clock
 from .cloud import Cloud
 from .faults import Faults
 from .model import VM, SecurityGroup
+from .vmlife import VmLife
 from .vmstates import ACTIVE, BOOT, BOOT_FAILURE, BOOT_POWEROFF, RUNNING, UNKNOWN
 
 #: LCM states in which the rules of a VM cannot be changed.
@@ -22,10 +23,13 @@ _CANNOT: Final = (BOOT, BOOT_POWEROFF, BOOT_FAILURE, UNKNOWN)
 class SecurityGroupLife:
     """Brings new rules to VMs."""
 
-    def __init__(self, cloud: Cloud, clock: Clock, faults: Faults) -> None:
+    def __init__(self, cloud: Cloud, clock: Clock, faults: Faults, life: VmLife) -> None:
         self.cloud = cloud
         self.clock = clock
         self.faults = faults
+        self.life = life
+        #: What the hosts said, by group and VM: an error, or nothing.
+        self._answers: dict[tuple[int, int], str] = {}
 
     def watch(self, group: SecurityGroup) -> None:
         """Has the outdated VMs of a group updated soon."""
@@ -35,6 +39,7 @@ class SecurityGroupLife:
     def reconcile(self) -> None:
         """After a restart: what was under way goes on."""
         for group in self.cloud.pool(SecurityGroup).values():
+            group.outdated, group.updating = sorted({*group.outdated, *group.updating}), []
             self.watch(group)
 
     def _step(self, group: SecurityGroup) -> None:
@@ -48,11 +53,14 @@ class SecurityGroupLife:
             self.watch(group)
 
     def _answered(self, group: SecurityGroup) -> None:
-        """The hosts have done what they were asked for."""
-        for number in group.updating:
-            failed = self.faults.active("secgroup_error", group.name)
+        """Takes the answers of the hosts that were asked; after a restart the others are asked again."""
+        for number in list(group.updating):
+            error = self._answers.pop((group.id, number), None)
+            if error is None:
+                continue
+            group.updating.remove(number)
+            failed = error or self.faults.active("secgroup_error", group.name)
             (group.error if failed else group.vms).append(number)
-        group.updating = []
 
     def _begin(self, group: SecurityGroup, number: int) -> None:
         vm = self.cloud.pool(VM).get(number)
@@ -62,5 +70,6 @@ class SecurityGroupLife:
             group.error.append(number)
         elif (vm.state, vm.lcm) == (ACTIVE, RUNNING):
             group.updating.append(number)
+            self.life.guard(vm, lambda error: self._answers.__setitem__((group.id, number), error))
         else:
             group.vms.append(number)

@@ -22,6 +22,7 @@ from .drivers import Driver, DriverError, Machine, Nic
 from .errors import ACTION, OneError
 from .faults import Faults
 from .model import VM, Host, Image, User, VNet
+from .secrules import rules_of
 from .vmplace import Placing
 from .vmstates import (
     ACTIVE,
@@ -85,7 +86,9 @@ class VmLife(Placing):
             prefix = ipaddress.IPv4Network(f"0.0.0.0/{mask}").prefixlen if mask else 24
             gateway = nic.get("GATEWAY") or (net.template.text("GATEWAY") if net else "")
             dns = nic.get("DNS") or (net.template.text("DNS") if net else "")
-            nics.append(Nic(nic.get("BRIDGE", ""), nic["MAC"], nic["IP"], prefix, gateway or None, dns or None))
+            place = (nic.get("BRIDGE", ""), nic["MAC"], nic["IP"], prefix, gateway or None, dns or None)
+            own_mac, own_ip = (nic.get(f"FILTER_{what}_SPOOFING", "").upper() == "YES" for what in ("MAC", "IP"))
+            nics.append(Nic(*place, rules_of(self.cloud, nic), own_mac, own_ip))
         contexts = vm.template.vectors("CONTEXT")
         context = dict(contexts[0]) if contexts else {}
         if context.get("TOKEN", "").upper() in ("YES", "TRUE"):
@@ -131,6 +134,10 @@ class VmLife(Placing):
             run()
         else:
             self._workers.submit(run)
+
+    def guard(self, vm: VM, done: Callable[[str], None]) -> None:
+        """Brings the present rules of its security groups to a running VM; `done` is told the error, or nothing."""
+        self._work(vm, self.driver.guard, lambda _vm, error: done(error))
 
     def _boot(self, vm: VM, lcm: int = BOOT) -> None:
         vm.go(ACTIVE, lcm)

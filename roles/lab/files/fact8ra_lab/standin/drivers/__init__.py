@@ -8,6 +8,8 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..template import Vector
+
 
 class DriverError(Exception):
     """A machine that could not be started or stopped; the text is shown to the owner of the VM."""
@@ -15,7 +17,10 @@ class DriverError(Exception):
 
 @dataclass(frozen=True)
 class Nic:
-    """One interface of a machine: bridge on the site, MAC, IPv4 address, prefix length, gateway and DNS server."""
+    """One interface of a machine: bridge on the site, MAC, IPv4 address, prefix length, gateway and DNS server.
+
+    ``rules`` are those of its security groups, None where the network's driver knows none.
+    """
 
     bridge: str
     mac: str
@@ -23,6 +28,9 @@ class Nic:
     prefix: int
     gateway: str | None
     dns: str | None
+    rules: tuple[Vector, ...] | None
+    filter_mac: bool
+    filter_ip: bool
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,9 @@ class Driver(Protocol):
 
     def destroy(self, machine: Machine) -> None:
         """Stops the machine and removes its disk; no error where it does not exist."""
+
+    def guard(self, machine: Machine) -> None:
+        """Puts the rules of the machine's interfaces in force, when they changed while it runs."""
 
     def alive(self, machine: Machine) -> bool:
         """Whether the machine runs."""

@@ -27,6 +27,9 @@ class NoneDriver:
     def destroy(self, machine: Machine) -> None:
         self._stopped.add(machine.vm_id)
 
+    def guard(self, machine: Machine) -> None:
+        pass
+
     def alive(self, machine: Machine) -> bool:
         return machine.vm_id not in self._stopped
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,9 @@ class NspawnDriver:
         self._machines = machines.Machines(paths)
 
     def boot(self, machine: Machine) -> None:
-        nics = tuple(
-            machines.Nic(nic.bridge, nic.mac, nic.address, nic.prefix, nic.gateway or None, nic.dns or None)
-            for nic in machine.nics
-        )
         context = {"VMID": str(machine.vm_id), "NAME": machine.name, **machine.context}
         try:
-            spec = machines.Spec(self._name(machine), self._site, nics, machine.memory_mb)
+            spec = machines.Spec(self._name(machine), self._site, self._nics(machine), machine.memory_mb)
             self._machines.boot(spec, context, base.current(self._paths))
         except LabError as error:
             raise DriverError(str(error)) from error
@@ -45,8 +42,18 @@ class NspawnDriver:
         except LabError as error:
             raise DriverError(str(error)) from error
 
+    def guard(self, machine: Machine) -> None:
+        try:
+            self._machines.guard(self._name(machine), self._nics(machine))
+        except LabError as error:
+            raise DriverError(str(error)) from error
+
     def alive(self, machine: Machine) -> bool:
         return self._machines.alive(self._name(machine))
+
+    @staticmethod
+    def _nics(machine: Machine) -> tuple[machines.Nic, ...]:
+        return tuple(machines.Nic(**asdict(nic)) for nic in machine.nics)
 
     def _name(self, machine: Machine) -> str:
         return f"{self._site}-{machine.vm_id}"
