@@ -5,14 +5,15 @@
 Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSON, with ``interface`` and ``action``:
 
 * ``look``: ``files`` (paths), ``packages`` (names), ``unit``, ``table`` (of nftables). Answers ``ipv6``, ``kernel``
-  (whether it has WireGuard), ``packages`` (missing), ``states`` (path to "SHA-256 mode owner group"), ``key_state`` (the same of the key, without SHA-256), ``left``
-  (files with keys and configuration), ``unit``
-  (``started``, ``enabled``, ``stale``), ``table`` (whether it is loaded), ``interface`` (``addresses``, ``mtu``),
-  ``others`` (networks of the other interfaces), ``public_key``, ``handshakes`` (seconds by public key).
+  (whether it has WireGuard), ``packages`` (missing), ``states`` (path to "SHA-256 mode owner group"), ``key_state``
+  (the same of the key, without SHA-256), ``left`` (files with keys and configuration), ``unit`` (``started``,
+  ``enabled``, ``stale``), ``table`` (whether it is loaded), ``interface`` (``addresses``, ``mtu``), ``others``
+  (networks of the other interfaces), ``public_key``, ``handshakes`` (seconds by public key).
 * ``key``: make the private key unless there is one. Answers ``public_key``.
 * ``stage``: make the next private key unless there is one. Answers ``public_key`` of that.
 * ``switch``: put the next key and configuration in the place of those in use, and have the unit read them.
-* ``wait``: ``peer`` (public key), ``timeout`` (seconds). Waits for a handshake. Answers ``ready``, ``sent`` and
+* ``wait``: ``peer`` (public key), ``timeout`` (seconds), ``unit``, ``renewed`` (an address in the tunnel, to wait for a
+  handshake that is younger than the unit's last change). Waits for a handshake. Answers ``ready``, ``sent`` and
   ``received`` (bytes), ``known`` (whether the interface has this peer).
 
 Prints JSON. ``look`` and ``wait`` change nothing. Runs on any Python 3.7.
@@ -26,6 +27,7 @@ import hashlib
 import json
 import os
 import pwd
+import socket
 import stat
 import subprocess
 import sys
@@ -36,6 +38,8 @@ _DIRECTORY = "/etc/wireguard"
 _INTERVAL = 0.2
 # The protocol gives up a session after this many seconds (REJECT_AFTER_TIME), and renews it before.
 _FRESH = 180
+# RFC 863.
+_DISCARD = 9
 
 
 def printed(*command: str, given: str | None = None) -> str:
@@ -114,13 +118,18 @@ def missing_packages(names: list[str]) -> list[str]:
     return [name for name in names if name not in installed]
 
 
-def unit_state(name: str, read: list[str]) -> dict[str, bool]:
-    """State of a unit; ``stale`` when a file that it reads is newer than its last start or reload."""
+def unit_properties(name: str) -> tuple[dict[str, str], float]:
+    """Properties of a unit, and when it last started, reloaded or stopped, in seconds of the epoch."""
     wanted = "ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestampMonotonic"
     lines = printed("systemctl", "show", f"--property={wanted}", name).splitlines()
     found = dict(line.split("=", 1) for line in lines if "=" in line)
     since = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-    since += int(found.get("StateChangeTimestampMonotonic") or 0) / 1e6
+    return found, since + int(found.get("StateChangeTimestampMonotonic") or 0) / 1e6
+
+
+def unit_state(name: str, read: list[str]) -> dict[str, bool]:
+    """State of a unit; ``stale`` when a file that it reads is newer than its last start or reload."""
+    found, since = unit_properties(name)
     started = found.get("ActiveState") in ("active", "activating", "reloading")
     newer = any(os.path.exists(path) and os.stat(path).st_mtime > since for path in read)
     return {
@@ -206,16 +215,30 @@ def switch(request: dict[str, Any]) -> dict[str, Any]:
     return {"public_key": public_key(key_file(interface))}
 
 
+def provoke(address: str) -> None:
+    """Send something into the tunnel, since keys are agreed upon only then; nobody listens to it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sending:
+            sending.sendto(b"", (address, _DISCARD))
+    except OSError:
+        pass  # no route yet
+
+
 def wait(request: dict[str, Any]) -> dict[str, Any]:
     """Wait until the last handshake with a peer is so young that its session is in use."""
     end = time.monotonic() + request["timeout"]
+    # Whole seconds is what WireGuard tells.
+    changed = int(unit_properties(request["unit"])[1]) if request["renewed"] else 0
     while True:
         fields = peers(request["interface"]).get(request["peer"])
         last = age(fields) if fields else None
-        ready = last is not None and last <= _FRESH
+        ready = last is not None and last <= _FRESH and int(fields[4] if fields else 0) >= changed
         if ready or time.monotonic() > end:
             received, sent = (int(fields[5]), int(fields[6])) if fields else (0, 0)
             return {"ready": ready, "known": fields is not None, "sent": sent, "received": received}
+        if request["renewed"]:
+            provoke(request["renewed"])
         time.sleep(_INTERVAL)
 
 
