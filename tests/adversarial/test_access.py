@@ -148,16 +148,17 @@ def test_no_other_way(world: World, attempt: Attempt, accounts: Accounts, where:
         "a SuperNode": f"{world.ours.supernodes[0].address}:22",
         "a Unix socket": "/run/systemd/private",
     }[where]
+    # Flower answers nobody who does not speak TLS, sshd nobody who does.
+    status = accounts.asked("mallory", target, trust)
     got = ""
     with accounts.forwarded("mallory", target) as port:
         if port is not None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as connection:
                 connection.settimeout(5)
-                # A TLS server waits for the client's word, sshd does not.
                 connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
                 got = connection.recv(100).decode(errors="replace")
-    attempt.outcome("closed without a byte" if not got else f"answered {got!r}")
-    assert got == ""
+    attempt.outcome(f"over TLS {status}, else {got or 'closed without a byte'!r}")
+    assert (status, got) == ("000", "")
 
 
 @promise(
