@@ -78,7 +78,9 @@ def _key(name: str, nodes: Sequence[Node], hosts: Mapping[str, Mapping[str, Any]
     elif entry["name"] != name:
         told.append(f"its key {mine} is the one of {entry['name']}, and each SuperNode needs its own; {_SITE}")
     elif entry["status"] == "online" and seen.get("connected") is False:
-        told.append(f"Flower has its key {mine} online, but its own service is not connected: another host uses this key")
+        told.append(
+            f"Flower has its key {mine} online, but its own service is not connected: another host uses this key"
+        )
     if twins:
         told.append(f"the same key is on {', '.join(twins)}, and Flower admits one of them; {_NEW_PAIR}")
     if ours and ours != mine and told:

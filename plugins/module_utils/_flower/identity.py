@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import os
 import re
@@ -122,9 +123,11 @@ def connected(unit: str, port: int) -> bool:
     sockets, rows = set(), []
     try:
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
-            target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
-            if target.startswith("socket:["):
-                sockets.add(target[len("socket:[") : -1])
+            # One that was closed meanwhile is not it.
+            with contextlib.suppress(OSError):
+                target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+                if target.startswith("socket:["):
+                    sockets.add(target[len("socket:[") : -1])
         for table in ("tcp", "tcp6"):
             with open(f"/proc/{pid}/net/{table}", encoding="ascii") as stream:
                 rows += [line.split() for line in stream.readlines()[1:]]

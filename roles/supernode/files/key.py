@@ -33,7 +33,9 @@ def make(path: str, name: str) -> None:
     for left in (part, f"{part}.pub"):
         if os.path.lexists(left):
             os.unlink(left)
-    subprocess.run(["ssh-keygen", "-q", *_KIND, "-N", "", "-C", name, "-f", part], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["ssh-keygen", "-q", *_KIND, "-N", "", "-C", name, "-f", part], check=True, stdout=subprocess.DEVNULL
+    )
     os.unlink(f"{part}.pub")
     with open(part, "rb") as written:
         os.fsync(written.fileno())

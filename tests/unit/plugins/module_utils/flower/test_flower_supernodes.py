@@ -155,3 +155,43 @@ def test_waiting_looks_again_until_all_are_online() -> None:
     assert len(looks) == 3
     nodes = await_online(look, ["b"], 3, lambda: float(len(slept)), slept.append)
     assert len(slept) == 5
+
+
+def online(control: Any, key: str) -> None:
+    """Let the SuperNode with a key be online."""
+    control.known = [
+        replace(node, status="online") if keys.pem_fingerprint(keys.ssh_to_pem("x", key)) == node.fingerprint else node
+        for node in control.known
+    ]
+
+
+def test_a_key_is_replaced_only_when_the_new_one_works() -> None:
+    control: Any = FakeControl()
+    old, new, other = node("a"), node("a"), node("b")
+    present(control, [old, other])
+    both = [new, other]
+    early = reconcile(control, both, True, False, replace=True, check_mode=False)
+    assert (early["registered"], early["unregistered"]) == (["a"], [])
+    assert "option replace" in early["warnings"][0]
+    online(control, new["public_key"])
+    planned = reconcile(control, both, True, False, replace=True, check_mode=True)
+    assert planned["unregistered"] == ["a"]
+    late = reconcile(control, both, True, False, replace=True, check_mode=False)
+    assert late["unregistered"] == ["a"]
+    assert control.calls[-1] == ("unregister", "a")
+    assert [row["status"] for row in late["supernodes"]] == ["online", "registered"]
+    assert not reconcile(control, both, True, False, replace=True, check_mode=False)["changed"]
+
+
+def test_replacing_leaves_the_keys_of_others() -> None:
+    control: Any = FakeControl()
+    a, b = node("a"), node("b")
+    present(control, [a, b])
+    online(control, a["public_key"])
+    assert not reconcile(control, [a], True, False, replace=True, check_mode=False)["changed"]
+
+
+def test_replace_with_absent() -> None:
+    control: Any = FakeControl()
+    with pytest.raises(FlowerFailure, match="replace goes with state present"):
+        reconcile(control, [], False, False, replace=True, check_mode=False)
