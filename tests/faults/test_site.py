@@ -23,7 +23,10 @@ NEVER_ANSWERED = ("did not answer SSH", "127.71.")
         ({"one_endpoint": None, "one_endpont": "x"}, ["one_endpont is not a variable", "did you mean one_endpoint?"]),
         ({"site_supernode": 2}, ["site_supernode is not a variable of this collection; did you mean site_supernodes?"]),
         ({"site_network_first_address": ""}, ["it needs site_network_address and site_network_first_address"]),
-        ({"site_ssh_public_key": "id_ed25519"}, ["site_ssh_public_key is 'id_ed25519'; it must be public keys in OpenSSH's format"]),
+        (
+            {"site_ssh_public_key": "id_ed25519"},
+            ["site_ssh_public_key is 'id_ed25519'; it must be public keys in OpenSSH's format"],
+        ),
         ({"site_image": "debian"}, ["Site alpha", "no image is called debian", "flower-debian-12"]),
         ({"one_password": "wrong"}, ["Site alpha", "'flower'", "couldn't be authenticated"]),
     ],

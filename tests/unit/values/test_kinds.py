@@ -121,7 +121,7 @@ def test_kinds_judge_anything_without_raising(name: str) -> None:
         ("cidr", ["10.0.0.0/8", "::/0", "10.1.2.3/8"], ["10.0.0.0/33", "::/129", "10.0.0.0/255.0.0.0", "any", "/8"]),
         ("cidr4", ["0.0.0.0/0"], ["::/0", "10.0.0.0/33"]),
         ("cidr_or_any", ["any"], ["ANY", "any ", "anything"]),
-        ("url", ["http://a", "https://a:1/?c=d#e"], ["ftp:a", "http://", "http://u:p@a", "http://a:99999", "http://a "]),
+        ("url", ["http://a", "https://a:1/?c=d#e"], ["ftp:a", "http:", "http://u:p@a", "http://a:99999", "http://a "]),
         ("url_with_user", ["http://u:p@a/"], ["http://u:p'@a", "javascript:x", "http://[::g]/", "http://u:p@"]),
         ("path", ["/a", "~/a", "./a", "a b"], ["-a", "$HOME/a", "/a;b", "/a\\b", "", "%h/a", "/{{ x }}"]),
         ("program", ["python3", "/usr/bin/python3"], ["python3 -m x", "-c", "/bin/sh;id", ""]),

@@ -39,6 +39,19 @@ def test_every_option_of_a_role_is_in_its_table_and_every_entry_is_an_option(rol
     assert roles.flaws_of(role) == [], f"see roles/{role}/meta/allowed_values.yml"
 
 
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "preflight"])
+def test_every_role_judges_its_variables(role: str) -> None:
+    """In a task, or in a variable that a task asserts on."""
+    files = [*(roles.ROLES / role / "tasks").glob("*.yml"), roles.ROLES / role / "vars" / "main.yml"]
+    assert any(f"'fact8ra.flower.refused_values', '{role}'" in path.read_text(encoding="utf-8") for path in files)
+
+
+def test_preflight_judges_the_variables_of_every_role_of_a_federation() -> None:
+    variables = yaml.safe_load((roles.ROLES / "preflight" / "vars" / "main.yml").read_text(encoding="utf-8"))
+    assert sorted(variables["_preflight_roles"]) == sorted(set(ROLES) - {"lab"})
+    assert "'fact8ra.flower.refused_values', *_preflight_roles" in variables["_preflight_refused"]
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_the_examples_of_every_rule_are_accepted(role: str) -> None:
     for name, rule in roles.rules_of(role).items():
@@ -126,7 +139,7 @@ def test_an_entry_point_may_be_judged_alone() -> None:
         "superlink_supernodes[0].name",
         "superlink_supernodes[0].public_key",
     ]
-    with pytest.raises(AnsibleLookupError, match="no entry point nowhere; it has data, main, register"):
+    with pytest.raises(AnsibleLookupError, match="no entry point nowhere; it has data, "):
         refused({}, "superlink", entry_point="nowhere")
 
 
