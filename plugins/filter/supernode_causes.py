@@ -72,8 +72,8 @@ def _key(name: str, nodes: Sequence[Node], hosts: Mapping[str, Mapping[str, Any]
         told.append(f"its key {mine} is not registered with the SuperLink; {_SITE}, which registers it")
     elif entry["status"] == "unregistered":
         told.append(
-            f"its key {mine} was revoked: it was unregistered at {entry['unregistered_at']}, and Flower never admits it "
-            f"again; {_NEW_PAIR}"
+            f"its key {mine} was revoked: it was unregistered at {entry['unregistered_at']}, and Flower never admits "
+            f"it again; {_NEW_PAIR}"
         )
     elif entry["name"] != name:
         told.append(f"its key {mine} is the one of {entry['name']}, and each SuperNode needs its own; {_SITE}")

@@ -15,8 +15,8 @@ description:
   - Connects to a SuperLink, or to the proxy in front of it, as a SuperNode on this host would, and says what stands in
     the way; Flower itself ends without a word when the clocks differ.
   - A SuperLink that cannot be reached is a result, not a failure.
-  - Flower has nearly the same words for a key that is unknown, revoked or in use, so this also tells which key and which
-    authorities the host has; of a private key the public half alone is read.
+  - Flower has nearly the same words for a key that is unknown, revoked or in use, so this also tells which key and
+    which authorities the host has; of a private key the public half alone is read.
   - Needs Python's standard library alone.
 extends_documentation_fragment:
   - fact8ra.flower._attributes
@@ -44,8 +44,8 @@ options:
     version_added: 1.1.0
   warn_days:
     description:
-      - Days before the end of the SuperLink's certificate, or of one in O(root_certificates), from which on a warning says
-        what to run. With V(0) there is none.
+      - Days before the end of the SuperLink's certificate, or of one in O(root_certificates), from which on a warning
+        says what to run. With V(0) there is none.
     type: int
     default: 0
     version_added: 1.1.0
@@ -188,8 +188,8 @@ def ending(address: str, seen: Endpoint, trusted: list[identity.Authority], days
     for authority in trusted:
         if days and authority.days_left < days:
             told.append(
-                f"The authority {authority.subject} ({authority.fingerprint_sha256[:16]}) that the SuperNodes trust ends "
-                f"in {authority.days_left:.0f} days: run playbooks/rotate.yml with -e rotate=ca."
+                f"The authority {authority.subject} ({authority.fingerprint_sha256[:16]}) that the SuperNodes trust "
+                f"ends in {authority.days_left:.0f} days: run playbooks/rotate.yml with -e rotate=ca."
             )
     return told
 

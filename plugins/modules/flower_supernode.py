@@ -52,8 +52,8 @@ options:
     default: false
   replace:
     description:
-      - Unregister every other key of the names that are listed, each as soon as the SuperNode is online with the key that
-        is listed; until then the other key stays, and a warning says so. The last step of a rotation.
+      - Unregister every other key of the names that are listed, each as soon as the SuperNode is online with the key
+        that is listed; until then the other key stays, and a warning says so. The last step of a rotation.
       - Keys of other names stay. Only with O(state=present).
     type: bool
     default: false

@@ -179,8 +179,8 @@ def _new_pair(name: str) -> str:
     """Say how a SuperNode of this collection gets a new key pair."""
     return (
         f"To make a new key pair, delete {name}.key and {name}.pub in the folder supernodes of pki_directory (with "
-        "pki_supernode_keys=node, /etc/flower/supernode.key on the node) and run playbook site.yml, which makes, installs "
-        "and registers another."
+        "pki_supernode_keys=node, /etc/flower/supernode.key on the node) and run playbook site.yml, which makes, "
+        "installs and registers another."
     )
 
 
@@ -221,8 +221,8 @@ def _warnings(wanted: Wanted, alive: dict[str, Node], unwanted: set[str]) -> lis
     for key, node in alive.items():
         if node.name in names and key not in wanted and key not in unwanted:
             warnings.append(
-                f"SuperNode {node.name} has another key {key} registered as well (node {node.node_id}); option replace, "
-                "which is superlink_replace_supernode_keys of role superlink, unregisters it once the SuperNode is online "
-                "with its own, and option purge, which is superlink_purge_supernodes, at once."
+                f"SuperNode {node.name} has another key {key} registered as well (node {node.node_id}); option "
+                "replace, which is superlink_replace_supernode_keys of role superlink, unregisters it once the "
+                "SuperNode is online with its own, and option purge, which is superlink_purge_supernodes, at once."
             )
     return warnings

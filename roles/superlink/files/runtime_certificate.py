@@ -24,9 +24,9 @@ _DAYS = 25 * 365
 
 
 def certificate(key: ec.EllipticCurvePrivateKey, address: str) -> x509.Certificate:
-    """A certificate of its own authority for one address (RFC 5280, 4.2.1), valid since yesterday whatever the clock."""
+    """A certificate of its own authority for one address (RFC 5280, 4.2.1), valid since a day ago."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Flower Runtime API of this host")])
-    since = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     usage = dict.fromkeys(
         (
             "content_commitment",

@@ -6,9 +6,10 @@ Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSO
 
     {"path": private key, "name": its comment, "step": "present", "renew" or "switch", "check": bool}
 
-``present`` makes the key when there is none. ``renew`` makes another one beside it (``path`` and ``.new``), or keeps the
-one that an earlier call left there. ``switch`` puts that one in the place of the first. Prints JSON: ``changed`` and
-``public`` (the OpenSSH line of the key that the step is about, without a comment; empty where check mode made none).
+``present`` makes the key when there is none. ``renew`` makes another one beside it (``path`` and ``.new``), or keeps
+the one that an earlier call left there. ``switch`` puts that one in the place of the first. Prints JSON: ``changed``
+and ``public`` (the OpenSSH line of the key that the step is about, without a comment; empty where check mode made
+none).
 """
 
 from __future__ import annotations
