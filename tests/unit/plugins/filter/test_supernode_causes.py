@@ -62,7 +62,7 @@ def test_nothing_is_wrong_of_a_federation_that_works() -> None:
     ("nodes", "hosts", "sentence"),
     [
         ([], {"a": seen()}, "is not registered with the SuperLink; run playbooks/site.yml"),
-        ([node("a", status="unregistered", unregistered_at="2026")], {"a": seen()}, "revoked: it was unregistered at 2026"),
+        ([node("a", status="unregistered", unregistered_at="2026")], {"a": seen()}, "it was unregistered at 2026"),
         ([node("a"), node("b")], {"a": seen(), "b": seen("a")}, "the same key is on b"),
         ([node("b")], {"a": seen("b")}, "is the one of b, and each SuperNode needs its own"),
         ([node("a")], {"a": seen(connected=False)}, "another host uses this key"),
