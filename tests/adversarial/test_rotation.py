@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates and keys that are replaced in the middle of a run: the run ends complete, and the old ones are worth nothing."""
+"""Certificates and keys that are replaced in the middle of a run: it ends complete, and the old are worth nothing."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_certificates_are_replaced_in_the_middle_of_a_run(world: World, attempt:
     address, port = node.superlink
     where = f"{f'[{address}]' if ':' in address else address}:{port}"
     refused = node.run(
-        f"cat > /run/old.crt; curl -s -o /dev/null --max-time 10 --cacert /run/old.crt https://{where}/health; echo $?; "
-        "rm -f /run/old.crt",
+        f"cat > /run/old.crt; curl -s -o /dev/null --max-time 10 --cacert /run/old.crt https://{where}/health; "
+        "echo $?; rm -f /run/old.crt",
         given=old_bundle,
     ).stdout.strip()
     attempt.control(refused == "60", "who trusts the old CA alone does not trust the SuperLink")
@@ -91,6 +91,6 @@ def test_keys_are_replaced_in_the_middle_of_a_run(world: World, attempt: Attempt
     attempt.control(trained, "the run still trained when the last key was replaced")
     attempt.control(all(node.run(KEY).stdout != old[node.name] for node in ours.supernodes), "every key is another")
     attempt.outcome(f"{end}; rounds with failures: {len(failures)}")
-    # A message that was sent in the very moment costs its answer, so a failed answer is allowed for, a lost round is not.
+    # A message that was sent in the very moment costs its answer; that is allowed for, a lost round is not.
     assert end == "finished:completed, every round"
     ours.play("verify").succeeded()
