@@ -36,13 +36,13 @@ _CONTEXT = "/run/one-context/one_env"
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a command; one that is not there has failed."""
     try:
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
         return subprocess.CompletedProcess(command, 127, "", str(error))
 
 
 def described(path: str) -> str:
-    """SHA-256 and mode of a file of root; what is something else is told apart by no sum, what is not there by nothing."""
+    """SHA-256 and mode of a file of root, "other" for something else, and nothing for what is not there."""
     try:
         found = os.lstat(path)
         if not stat.S_ISREG(found.st_mode) or (found.st_uid, found.st_gid) != (0, 0):

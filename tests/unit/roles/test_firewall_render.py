@@ -19,10 +19,23 @@ pytestmark = pytest.mark.slow
 
 _ROLES = Path(__file__).parents[3] / "roles"
 _ROLE = _ROLES / "firewall"
-_USERS = {"root": 0, "www-data": 33, "_apt": 42, "_chrony": 100, "systemd-network": 998, "flower": 995, "flower-app": 994}
+_USERS = {
+    "root": 0,
+    "www-data": 33,
+    "_apt": 42,
+    "_chrony": 100,
+    "systemd-network": 998,
+    "flower": 995,
+    "flower-app": 994,
+}
 _TUNNEL6 = "fd7b:d4e6:cdaa::/64"
 _SITE = {"site_admin_sources": ["10.71.255.0/24"], "site_fleet_sources": ["10.71.0.0/16", "10.71.2.0/24"]}
-_INBOUND = {"protocol": "tcp", "ports": ["9100", "9101-9105"], "sources": ["192.0.2.7", "2001:db8::/32"], "reason": "metrics (7)"}
+_INBOUND = {
+    "protocol": "tcp",
+    "ports": ["9100", "9101-9105"],
+    "sources": ["192.0.2.7", "2001:db8::/32"],
+    "reason": "metrics (7)",
+}
 _OUTBOUND = {"protocol": "udp", "ports": [514], "destinations": ["192.0.2.9"], "user": "root", "reason": "syslog"}
 _ACCESS = [{"name": "alice", "public_keys": ["x"]}]
 
@@ -31,8 +44,16 @@ _HOSTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "link": ("superlink", "plain", {}),
     "link_open_apps": ("superlink", "plain", {"superlink_app_allowed_addresses": ["any"]}),
     "link_access": ("superlink", "plain", {"access_users": _ACCESS}),
-    "link_ports": ("superlink", "plain", {"superlink_fleet_port": 9443, "firewall_ssh_port": 2222, "firewall_log": True}),
-    "link_v6": ("superlink", "plain", {"firewall_admin_sources": ["2001:db8::/32"], "firewall_fleet_sources": ["::/0"]}),
+    "link_ports": (
+        "superlink",
+        "plain",
+        {"superlink_fleet_port": 9443, "firewall_ssh_port": 2222, "firewall_log": True},
+    ),
+    "link_v6": (
+        "superlink",
+        "plain",
+        {"firewall_admin_sources": ["2001:db8::/32"], "firewall_fleet_sources": ["::/0"]},
+    ),
     "link_more": ("superlink", "plain", {"firewall_inbound": [_INBOUND], "firewall_outbound": [_OUTBOUND]}),
     "link_index": ("superlink", "plain", {"flower_index_url": "https://u:p@192.0.2.3:8081/simple"}),
     "node": ("supernodes", "plain", {}),
@@ -82,7 +103,10 @@ def _evaluate(directory: Path, hosts: dict[str, tuple[str, str, dict[str, Any]]]
         "vars_files": [str(_ROLE / "vars" / "main.yml")],
         "tasks": [
             {"ansible.builtin.set_fact": {"found": f"{{{{ {expression} }}}}"}},
-            {"ansible.builtin.copy": {"content": every, "dest": str(directory / "found"), "mode": "0600"}, "run_once": True},
+            {
+                "ansible.builtin.copy": {"content": every, "dest": str(directory / "found"), "mode": "0600"},
+                "run_once": True,
+            },
         ],
     }
     # Defaults lie below what hosts say, which vars_files would not.
@@ -115,7 +139,9 @@ def test_nft_reads_every_ruleset_and_makes_one_table(rendered: dict[str, str]) -
     assert sorted(rendered) == sorted(_HOSTS)
     for name, text in rendered.items():
         # Twice, since the second time there is a table to replace; beside it one that is the operator's.
-        script = 'nft add table ip mine && nft -f - <<< "$0" && nft -c -f - <<< "$0" && nft -f - <<< "$0" && nft list tables'
+        script = (
+            'nft add table ip mine && nft -f - <<< "$0" && nft -c -f - <<< "$0" && nft -f - <<< "$0" && nft list tables'
+        )
         done = subprocess.run(
             ["unshare", "--net", "bash", "-c", script, text], capture_output=True, text=True, check=False
         )
@@ -126,7 +152,9 @@ def test_every_verdict_is_counted_and_says_why(rendered: dict[str, str]) -> None
     for name, text in rendered.items():
         for line in text.splitlines():
             if re.search(r"\b(accept|drop|reject)\b", line) and not line.strip().startswith(("#", "type filter")):
-                assert re.search(r'counter (accept|drop|reject with icmpx admin-prohibited) comment "[^"]+"$', line), name
+                assert re.search(r'counter (accept|drop|reject with icmpx admin-prohibited) comment "[^"]+"$', line), (
+                    name
+                )
         for chain in ("input", "forward", "output"):
             assert _lines(text, chain)[0] == f"type filter hook {chain} priority filter; policy drop;"
             assert _lines(text, chain)[-1] in ('counter drop comment "everything else"', "goto refused")
@@ -163,7 +191,10 @@ def test_the_ways_in(rendered: dict[str, str]) -> None:
     assert inward("node") == inward("node_tunnel") == inward("node_apps") == [ssh, *dhcp]
     assert inward("gateway") == [ssh, hub, *dhcp]
     assert inward("link_v6")[:2] == ["ip6 saddr 2001:db8::/32 tcp dport 22", "meta nfproto ipv6 tcp dport 8443"]
-    assert inward("link_ports")[:2] == ["ip saddr 10.71.255.0/24 tcp dport 2222", "ip saddr 10.71.0.0/16 tcp dport 9443"]
+    assert inward("link_ports")[:2] == [
+        "ip saddr 10.71.255.0/24 tcp dport 2222",
+        "ip saddr 10.71.0.0/16 tcp dport 9443",
+    ]
     assert inward("link_more")[-4:-2] == [
         "ip saddr 192.0.2.7 tcp dport 9100-9105",
         "ip6 saddr 2001:db8::/32 tcp dport 9100-9105",
@@ -206,7 +237,10 @@ def test_apps_stay_on_loopback_unless_allowed(rendered: dict[str, str]) -> None:
     def apps(name: str) -> list[str]:
         return [line.partition(" counter ")[0] for line in _lines(rendered[name], "apps")]
 
-    control, runtime = "ip daddr 127.0.0.0/8 ip daddr != 127.0.0.2 tcp dport 8000 goto refused", "ip daddr 127.0.0.2 tcp dport 8000"
+    control, runtime = (
+        "ip daddr 127.0.0.0/8 ip daddr != 127.0.0.2 tcp dport 8000 goto refused",
+        "ip daddr 127.0.0.2 tcp dport 8000",
+    )
     loopback = [f"ip daddr 127.0.0.1 {protocol} dport 1024-65535" for protocol in ("tcp", "udp")]
     assert apps("link") == apps("link_access") == [control, runtime, "goto refused"]
     # Even who may reach every host may not reach the Control API.
@@ -264,7 +298,9 @@ def test_the_address_that_is_dialled_is_that_of_role_supernode_and_transport() -
         return loaded
 
     own, node, link = (variables(role) for role in ("firewall", "supernode", "transport"))
-    assert json.dumps(own["_firewall_dialled"]).replace("_firewall_", "_supernode_") == json.dumps(node["_supernode_dialled"])
+    assert json.dumps(own["_firewall_dialled"]).replace("_firewall_", "_supernode_") == json.dumps(
+        node["_supernode_dialled"]
+    )
     expression = node["supernode_superlink_address"].strip("{ }").replace("_supernode_dialled", "_firewall_dialled")
     assert " ".join(own["_firewall_dial"].split()) == f"{{{{ supernode_superlink_address | default({expression}) }}}}"
     assert own["_firewall_interface"] == link["_transport_interface"]

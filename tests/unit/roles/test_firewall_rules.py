@@ -135,19 +135,23 @@ def test_a_wrong_rule_is_named(change: dict[str, Any], said: str) -> None:
         firewall_statements([_SSH | change], [], {})
 
 
+def _judged(rule: dict[str, Any]) -> tuple[str, list[str]]:
+    """Why a rule is refused, and the statements that it becomes."""
+    try:
+        return "", [line for lines in statements([rule_of(rule)], {"root": 0}).values() for line in lines]
+    except BadRule as error:
+        return str(error), []
+
+
 @pytest.mark.parametrize("value", _EVIL, ids=lambda value: ascii(value)[:24])
 def test_nothing_of_an_evil_value_reaches_the_ruleset(value: Any) -> None:
     for rule in (_SSH, _OUT):
         for key in {*rule, "interface", "types", "source_ports", "users", "limit", "verdict"}:
-            for given_value in (value, [value]):
-                try:
-                    made = rule_of({**rule, key: given_value})
-                except BadRule as error:
-                    assert len(str(error)) < 400
-                    assert str(error).isprintable()
-                    continue
-                for lines in statements([made], {"root": 0}).values():
-                    assert all(_TOKENS.fullmatch(line) for line in lines), (key, given_value, lines)
+            for given in (value, [value]):
+                [said, lines] = _judged({**rule, key: given})
+                assert said.isprintable()
+                assert len(said) < 400
+                assert all(_TOKENS.fullmatch(line) for line in lines), (key, given, lines)
 
 
 @pytest.mark.parametrize("name", sorted(values_of("firewall")))
