@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -161,3 +162,44 @@ def test_addresses_that_are_none(tmp_path: Path, address: str) -> None:
 
 def test_trust_that_is_no_file(tmp_path: Path) -> None:
     assert look("host:1", tmp_path / "none")["failure"]["code"] == "trust"
+
+
+def test_what_the_host_has(tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path, days=30), ec.generate_private_key(ec.SECP384R1())
+    path = tmp_path / "supernode.key"
+    serialized = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
+    path.write_bytes(key.private_bytes(*serialized))
+    with Serving(pem) as address:
+        seen = look(address, pem, key=str(path))
+        lost = look(address, pem, key=str(tmp_path / "none"), unit="no-such-unit.service")
+        bare = look(address, pem)
+    assert [authority["subject"] for authority in seen["authorities"]] == ["test"]
+    assert len(seen["authorities"][0]["fingerprint_sha256"]) == 64
+    assert seen["authorities"][0]["days_left"] == pytest.approx(30, abs=0.1)
+    assert seen["key_fingerprint"].startswith("SHA256:")
+    assert (seen["key_problem"], seen["connected"]) == ("", None)
+    assert (lost["key_fingerprint"], lost["connected"]) == ("", False)
+    assert "cannot be read" in lost["key_problem"]
+    assert (bare["key_fingerprint"], bare["key_problem"], bare["connected"]) == ("", "", None)
+    assert "PRIVATE" not in str(seen)
+
+
+@pytest.mark.parametrize(("days", "warned"), [(5, True), (40, False)])
+def test_certificates_that_end_soon(tmp_path: Path, days: int, warned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: told.append(text))
+    pem = certificate(tmp_path, days=days)
+    with Serving(pem) as address:
+        assert not look(address, pem, warn_days=21)["failed"]
+        assert bool(told) is warned
+        before = list(told)
+        look(address, pem, warn_days=0)
+    assert told == before
+    if warned:
+        assert f"SuperLink at {address} ends in 5 days: run playbooks/rotate.yml with -e rotate=leaf" in told[0]
+        assert "rotate=ca" in told[1]
+
+
+def test_an_end_that_is_past_is_no_end_to_come(tmp_path: Path) -> None:
+    seen = look("127.0.0.1:1", certificate(tmp_path, days=-1))
+    assert seen["authorities"][0]["days_left"] == pytest.approx(-1, abs=0.1)
