@@ -19,6 +19,8 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotA
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, TEMPLATE, OneFlow
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import node_ids
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document
+from ansible_collections.fact8ra.flower.plugins.module_utils._quotas import Demand, Holder, exceeded
+from ansible_collections.fact8ra.flower.plugins.module_utils._rights import Rights, lacking
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict, as_int, as_list
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
     IMAGE,
@@ -51,6 +53,7 @@ class Needs:
         cpu: physical CPUs of all VMs together.
         memory: memory of all VMs together in MB.
         minimum_version: oldest OpenNebula that is accepted, "7.0.0".
+        disk_size: size of each VM's disk in MB; 0 is the image's own.
     """
 
     service: str
@@ -64,6 +67,7 @@ class Needs:
     addresses: int | None = None
     allow_open_network: bool = False
     allow_shrink: bool = False
+    disk_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Offer:
         groups: answers of one.group.info for its groups.
         acls: rules in text form, "@100 VM+IMAGE/* CREATE #0".
         images, networks, security_groups, vm_templates: elements of the pools.
-        hosts: elements of the host pool; none when the user may not see them.
+        datastores, hosts: elements of these pools; none when the user may not see them.
         service_templates, services: documents of OneFlow.
     """
 
@@ -88,6 +92,7 @@ class Offer:
     networks: tuple[Mapping[str, Any], ...]
     security_groups: tuple[Mapping[str, Any], ...]
     vm_templates: tuple[Mapping[str, Any], ...]
+    datastores: tuple[Mapping[str, Any], ...]
     hosts: tuple[Mapping[str, Any], ...]
     service_templates: tuple[Document, ...]
     services: tuple[Document, ...]
@@ -121,15 +126,16 @@ def collect(client: Client, flow: OneFlow) -> Offer:
         networks=tuple(objects.pool(VNET)),
         security_groups=tuple(objects.pool(SECURITY_GROUP)),
         vm_templates=tuple(objects.pool(VM_TEMPLATE)),
-        hosts=_hosts(client),
+        datastores=_pool(client, "datastore"),
+        hosts=_pool(client, "host"),
         service_templates=tuple(flow.all(TEMPLATE)),
         services=tuple(flow.all(SERVICE)),
     )
 
 
-def _hosts(client: Client) -> tuple[Mapping[str, Any], ...]:
+def _pool(client: Client, kind: str) -> tuple[Mapping[str, Any], ...]:
     try:
-        return tuple(as_list(client.call("hostpool.info", what="list the hosts"), "HOST"))
+        return tuple(as_list(client.call(f"{kind}pool.info", what=f"list the {kind}s"), kind.upper()))
     except NotAuthorized:
         return ()
 
@@ -278,48 +284,48 @@ def _admits_all(group: Mapping[str, Any]) -> bool:
 
 
 def _rights(offer: Offer, needs: Needs) -> list[str]:
-    kinds = {"VM": "VMs", "TEMPLATE": "VM templates", "DOCUMENT": "services", "SECGROUP": "security groups"}
-    if needs.network_mode == "managed":
-        kinds["NET"] = "virtual networks"
-    lacking = [text for kind, text in kinds.items() if not may_create(offer, kind)]
-    if not lacking:
-        return []
-    advice = "; set site_network_mode to existing or reservation" if lacking == ["virtual networks"] else ""
-    return [f"user {offer.user['NAME']} may not create {' and '.join(lacking)}{advice}"]
-
-
-def may_create(offer: Offer, kind: str) -> bool:
-    """Whether an access rule lets the own user create objects of a kind ("VM", "NET", ...).
-
-    Rules are read in their text form, which one.acl.info gives: "<user> <kinds>/<which> <rights> <zone>".
-    """
-    if offer.uid == 0 or 0 in offer.gids:
-        return True
-    who = {"*", f"#{offer.uid}", *(f"@{gid}" for gid in offer.gids)}
-    for rule in offer.acls:
-        words = rule.split()
-        kinds, _separator, which = words[1].partition("/")
-        if words[0] in who and kind in kinds.split("+") and which == "*" and "CREATE" in words[2].split("+"):
-            return True
-    return False
+    rights = Rights(offer.uid, offer.gids, offer.acls)
+    return lacking(rights, str(offer.user["NAME"]), managed=needs.network_mode == "managed")
 
 
 def _quotas(offer: Offer, whole: Needs) -> list[str]:
     needs = _still(offer, whole)
-    if needs.vms == 0:
+    main = [group for group in offer.groups if str(group["ID"]) == str(offer.user.get("GID"))]
+    holders = [Holder("user", offer.user), *(Holder("group", group) for group in main)]
+    if offer.uid == 0 or needs.vms == 0:
         return []
-    found = []
-    holders = [("user", offer.user), *(("group", group) for group in offer.groups)]
-    for kind, holder in holders:
-        for quota in as_list(holder, "VM_QUOTA", "VM"):
-            for name, wanted in (("VMS", needs.vms), ("CPU", needs.cpu), ("MEMORY", needs.memory)):
-                limit, used = float(quota.get(name) or -1), float(quota.get(f"{name}_USED") or 0)
-                if limit >= 0 and used + wanted > limit:
-                    found.append(
-                        f"the quota of {kind} {holder['NAME']} for {name} is {limit:g}, of which {used:g} are used; "
-                        f"the federation needs {wanted:g}"
-                    )
-    return found
+    demands = [
+        Demand("VM", f"{prefix}{name}", amount)
+        for prefix in ("", "RUNNING_")
+        for name, amount in (("VMS", needs.vms), ("CPU", needs.cpu), ("MEMORY", needs.memory))
+    ]
+    return exceeded(holders, [*demands, *_disk_demands(offer, needs), *_lease_demands(offer, needs)])
+
+
+def _disk_demands(offer: Offer, needs: Needs) -> list[Demand]:
+    """Return what the VMs' disks take: of the image, and of the datastore that holds them."""
+    image = next((image for image in offer.images if image.get("NAME") == needs.image), None)
+    if image is None:
+        return []
+    size = needs.vms * (needs.disk_size or as_int(image.get("SIZE")) or 0)
+    number, store = str(image["ID"]), str(image.get("DATASTORE_ID", ""))
+    within = {str(each["ID"]) for each in offer.datastores if as_dict(each, "TEMPLATE").get("CLONE_TARGET") == "SELF"}
+    disks = (
+        Demand("DATASTORE", "SIZE", size, store, f"datastore {image.get('DATASTORE')} (id {store})")
+        if store in within
+        else Demand("VM", "SYSTEM_DISK_SIZE", size)
+    )
+    return [disks, Demand("IMAGE", "RVMS", needs.vms, number, f"image {needs.image} (id {number})")]
+
+
+def _lease_demands(offer: Offer, needs: Needs) -> list[Demand]:
+    """Return what a network that is there gives: a reservation's addresses are counted once, when they are reserved."""
+    network = next((network for network in offer.networks if network.get("NAME") == needs.network), None)
+    if needs.network_mode == "managed" or network is None or network.get("PARENT_NETWORK_ID"):
+        return []
+    number = str(network["ID"])
+    what = f"virtual network {needs.network} (id {number})"
+    return [Demand("NETWORK", "LEASES", needs.addresses or 0, number, what)]
 
 
 def _capacity(offer: Offer, whole: Needs) -> list[str]:
@@ -344,7 +350,7 @@ def _capacity(offer: Offer, whole: Needs) -> list[str]:
 
 
 def summary(offer: Offer, needs: Needs) -> dict[str, Any]:
-    """Return the facts that the module gives back: version, user, groups, whether the service is there."""
+    """Return the facts that the module gives back, see its RETURN."""
     return {
         "version": offer.version,
         "user": str(offer.user["NAME"]),
@@ -352,4 +358,5 @@ def summary(offer: Offer, needs: Needs) -> dict[str, Any]:
         "groups": [str(group["NAME"]) for group in offer.groups],
         "vms": present(offer, needs),
         "hosts_visible": bool(offer.hosts),
+        "networks_open_to": Rights(offer.uid, offer.gids, offer.acls).users_of_networks(),
     }

@@ -73,6 +73,11 @@ options:
     description: Memory of all VMs together in MB.
     type: int
     required: true
+  disk_size:
+    description: Size of each VM's disk in MB; V(0) is the image's own.
+    type: int
+    default: 0
+    version_added: 1.1.0
 """
 
 EXAMPLES = r"""
@@ -117,6 +122,15 @@ site:
     hosts_visible:
       description: Whether the user may read the hosts, so that their capacity could be checked.
       type: bool
+    networks_open_to:
+      description:
+        - Who else may use every virtual network by the cloud's access rules, V(@) and the id of a group, V(#) and that
+          of a user, or V(*) for all. They may attach VMs to a network that the federation makes. Reservations are
+          exempt.
+      type: list
+      elements: str
+      sample: ["@1"]
+      version_added: 1.1.0
 """
 
 from collections.abc import Mapping
@@ -150,6 +164,7 @@ SPEC = CONNECTION.merge(
             "addresses": {"type": "int"},
             "cpu": {"type": "float", "required": True},
             "memory": {"type": "int", "required": True},
+            "disk_size": {"type": "int", "default": 0},
         },
     ),
 )

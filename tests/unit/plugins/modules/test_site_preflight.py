@@ -32,13 +32,14 @@ def test_a_site_that_fits(tenant: Site) -> None:
         "groups": ["flower"],
         "vms": 0,
         "hosts_visible": False,
+        "networks_open_to": ["@1"],
     }
     assert tenant.writes == []
 
 
 def test_a_dozen_calls_whatever_the_number_of_vms(tenant: Site) -> None:
     tenant.run(site_preflight, **{**NEEDS, "vms": 500})
-    assert len(tenant.calls) + len(tenant.flow_calls) == 11
+    assert len(tenant.calls) + len(tenant.flow_calls) == 12
 
 
 def test_an_administrator_sees_the_capacity_of_the_hosts(admin: Site) -> None:
