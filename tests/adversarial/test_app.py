@@ -26,6 +26,7 @@ READ_BY = {
     ],
     "ServerApp": [
         "/etc/flower/superlink.key",
+        "/etc/flower/runtime.key",
         "/var/lib/flower/superlink/state.db",
         "/run/credentials/flower-superlink.service/superlink.key",
         "/run/credentials/flower-superlink.service/superexec.secret",
