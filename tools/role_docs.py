@@ -235,6 +235,7 @@ def content(root: pathlib.Path) -> str:
         ("Module", "modules/[!_]*.py"),
         ("Inventory plugin", "inventory/[!_]*.py"),
         ("Filter", "filter/*.yml"),
+        ("Lookup", "lookup/[!_]*.py"),
     ):
         found = [(path.stem, documentation_of(path)) for path in sorted((root / "plugins").glob(pattern))]
         lines += listing(title, [(f"`{name}`", about.get("short_description", "")) for name, about in found])

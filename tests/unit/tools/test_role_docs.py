@@ -145,8 +145,12 @@ def test_the_readme_lists_what_there_is(root: Path) -> None:
     filters = root / "plugins" / "filter"
     filters.mkdir()
     (filters / "odd.yml").write_text("DOCUMENTATION:\n  short_description: Find the odd\n")
+    lookups = root / "plugins" / "lookup"
+    lookups.mkdir()
+    (lookups / "even.py").write_text('DOCUMENTATION = r"""\nname: even\nshort_description: Find the even\n"""\n')
     assert role_docs.main([], root) == 0
     text = (root / "README.md").read_text()
+    assert "| `even` | Find the even |" in text
     assert "| `vnet` | Manage \\| networks |" in text
     assert "| `odd` | Find the odd |" in text
     assert "| [`thing`](roles/thing/README.md) | Set up a thing |" in text
