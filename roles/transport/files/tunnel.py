@@ -15,8 +15,9 @@ Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSO
 * ``wait``: ``peer`` (public key), ``timeout`` (seconds), ``unit``, ``renewed`` (an address in the tunnel, to wait for a
   handshake that is younger than the unit's last change). Waits for a handshake. Answers ``ready``, ``sent`` and
   ``received`` (bytes), ``known`` (whether the interface has this peer).
+* ``listen``: ``peer``, ``timeout``. Answers ``known`` and ``heard``, whether anything came from the peer meanwhile.
 
-Prints JSON. ``look`` and ``wait`` change nothing. Runs on any Python 3.7.
+Prints JSON. ``look``, ``wait`` and ``listen`` change nothing. Runs on any Python 3.7.
 """
 
 from __future__ import annotations
@@ -242,6 +243,18 @@ def wait(request: dict[str, Any]) -> dict[str, Any]:
         time.sleep(_INTERVAL)
 
 
+def listen(request: dict[str, Any]) -> dict[str, Any]:
+    """Whether anything that its key vouches for comes from a peer, which asks for a handshake every five seconds."""
+    end = time.monotonic() + request["timeout"]
+    before = peers(request["interface"]).get(request["peer"])
+    while True:
+        now = peers(request["interface"]).get(request["peer"])
+        heard = before is not None and now is not None and now[5] != before[5]
+        if heard or now is None or time.monotonic() > end:
+            return {"known": now is not None, "heard": heard}
+        time.sleep(_INTERVAL)
+
+
 def main() -> None:
     """Do what is asked."""
     os.umask(0o077)
@@ -252,6 +265,7 @@ def main() -> None:
         "stage": lambda asked: {"public_key": make_key(key_file(asked["interface"], ".next"))},
         "switch": switch,
         "wait": wait,
+        "listen": listen,
     }
     print(json.dumps(actions[request["action"]](request)))
 
