@@ -177,6 +177,10 @@ def test_every_unit_is_started_again_whatever_ends_it(strict: Path) -> None:
             assert "Restart=" not in text
 
 
+def test_the_superlink_is_away_for_less_than_a_run_bears(strict: Path) -> None:
+    assert "TimeoutStopSec=3\n" in (strict / "flower-superlink.service").read_text()
+
+
 def test_the_superlink_is_on_loopback_with_authentication(strict: Path) -> None:
     text = (strict / "flower-superlink.service").read_text()
     for argument in (
