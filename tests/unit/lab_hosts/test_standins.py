@@ -48,7 +48,13 @@ def test_the_tenant_may_create_what_a_federation_needs(tmp_path: Path) -> None:
     assert isinstance(seed, dict)
     assert seed["groups"] == ["team"]
     assert seed["users"][0]["name"] == seed["users"][0]["group"] == "team"
-    assert seed["acls"] == ["@team VM+NET+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *", "@team CLUSTER/#0 ADMIN *"]
+    assert seed["default_vdc"] is False, "else every group may use every network"
+    assert seed["acls"] == [
+        "@team VM+NET+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *",
+        "@team CLUSTER/#0 ADMIN *",
+        "@team HOST/* MANAGE *",
+        "@team DATASTORE/* USE *",
+    ]
 
 
 def test_every_tenant_has_a_password_and_a_group_of_its_own(tmp_path: Path) -> None:
@@ -60,8 +66,8 @@ def test_every_tenant_has_a_password_and_a_group_of_its_own(tmp_path: Path) -> N
     assert seed["users"][0] == alone["users"][0]
     assert seed["users"][1]["password"] == (tmp_path / "sites/alpha/tenant-b.password").read_text()
     assert len({user["password"] for user in seed["users"]}) == 2
-    assert [rule.partition(" ")[2] for rule in seed["acls"][2:]] == [rule.partition(" ")[2] for rule in alone["acls"]]
-    assert all(rule.startswith("@tenant-b ") for rule in seed["acls"][2:])
+    assert [rule.partition(" ")[2] for rule in seed["acls"][4:]] == [rule.partition(" ")[2] for rule in alone["acls"]]
+    assert all(rule.startswith("@tenant-b ") for rule in seed["acls"][4:])
 
 
 @pytest.mark.parametrize(

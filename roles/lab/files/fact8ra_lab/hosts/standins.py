@@ -164,6 +164,7 @@ class StandIns:
             "seed": {
                 "oneadmin_password": passwords["oneadmin"],
                 "groups": list(cloud.tenants),
+                "default_vdc": False,
                 "users": [{"name": name, "password": passwords[name], "group": name} for name in cloud.tenants],
                 "acls": [rule for name in cloud.tenants for rule in _rights(name)],
                 "images": [{"name": cloud.image, "size_mb": cloud.image_mb, "mode": "644"}],
@@ -214,8 +215,13 @@ class StandIns:
 
 
 def _rights(tenant: str) -> list[str]:
-    """Return the rules of a tenant that makes its own networks."""
-    return [f"@{tenant} VM+NET+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *", f"@{tenant} CLUSTER/#0 ADMIN *"]
+    """Return the rules of a tenant that makes its own networks, see docs/tenants.md."""
+    return [
+        f"@{tenant} VM+NET+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *",
+        f"@{tenant} CLUSTER/#0 ADMIN *",
+        f"@{tenant} HOST/* MANAGE *",
+        f"@{tenant} DATASTORE/* USE *",
+    ]
 
 
 def _answers(host: str, port: int) -> bool:

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a new site holds: OpenNebula's built-in objects, then what the configuration asks for.
 
-``seed`` keys: ``oneadmin_password``, ``groups`` [name], ``users`` [{name, password, group}], ``acls`` [rule text],
-``hosts`` [{name, cpu (per cent), mem_mb, pci [{vendor, device, class, address, ...}]}], ``images`` [{name, path,
-size_mb, mode}], ``marketplaces`` [{name, mad, apps [{name, source, size_mb, md5, version, format, description,
-state, type, template (text)}]}], ``clusters`` [name], ``quotas`` {group name: quota template}.
+``seed`` keys: ``oneadmin_password``, ``groups`` [name], ``default_vdc`` (whether groups are in it; they are by
+default), ``users`` [{name, password, group}], ``acls`` [rule text], ``hosts`` [{name, cpu (per cent), mem_mb,
+pci [{vendor, device, class, address, ...}]}], ``images`` [{name, path, size_mb, mode}], ``marketplaces`` [{name, mad,
+apps [{name, source, size_mb, md5, version, format, description, state, type, template (text)}]}], ``clusters`` [name],
+``quotas`` {group name: quota template}.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def _tenants(cloud: Cloud, seed: dict[str, Any]) -> None:
     """Makes groups, users and rules that are not there yet."""
     for name in seed.get("groups", []):
         if cloud.by_name(Group, name) is None:
-            allocate_group(cloud, name)
+            allocate_group(cloud, name, bool(seed.get("default_vdc", True)))
     groups = {group.name: group.id for group in cloud.pool(Group).values()}
     for given in seed.get("users", []):
         if given.get("group", "users") not in groups:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from .access import MANAGE
 from .clock import Clock
 from .cloud import Cloud, now
-from .model import VM, Host
+from .model import VM, Host, User
 from .template import Vector
 from .vmstates import ACTIVE, PENDING, PROLOG, stamp
 
@@ -69,8 +70,12 @@ class Placing(ABC):
 
     def _place(self, vm: VM, order: int) -> None:
         like = self.cloud.personality
+        owner = self.cloud.pool(User).get(vm.uid) or self.cloud.pool(User)[0]
         hosts = [host for host in self.cloud.pool(Host).values() if host.state == 2]
         names = ",".join(str(host.id) for host in sorted(hosts, key=lambda item: item.id))
+        if hosts and not any(self.cloud.permitted(self.cloud.caller(owner), MANAGE, host) for host in hosts):
+            self._unplaced(vm, "User is not authorized to use any host")
+            return
         able = [host for host in hosts if _pick_devices(host, vm) is not None]
         if not able:
             self._unplaced(vm, (like.no_pci if hosts else like.no_hosts).format(hosts=names))

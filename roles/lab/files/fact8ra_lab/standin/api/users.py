@@ -17,11 +17,11 @@ from ..xmlout import field, ids_xml, text_field
 from .base import Handler, PoolApi
 
 
-def allocate_group(cloud: Cloud, name: str) -> Group:
-    """A new group with the rules that every group gets in its zone."""
+def allocate_group(cloud: Cloud, name: str, default_vdc: bool = True) -> Group:
+    """A new group with the rules that every group gets in its zone, as a member of the default VDC."""
     cloud.check_name(Group, name, 0)
     group = cloud.insert(Group(cloud.new_id("GROUP", Group.first_id), name))
-    for kind, right in (("HOST", MANAGE), ("NET", USE), ("DATASTORE", USE)):
+    for kind, right in (("HOST", MANAGE), ("NET", USE), ("DATASTORE", USE)) if default_vdc else ():
         add_rule(cloud, GROUP | group.id, TYPES[kind] | ALL, right, INDIVIDUAL)
     return group
 
