@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_list
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_dicts
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Holder:
 
 
 def _entry(quotas: Mapping[str, Any], demand: Demand) -> Mapping[str, Any]:
-    for entry in as_list(quotas, f"{demand.section}_QUOTA", demand.section):
+    for entry in as_dicts(quotas, f"{demand.section}_QUOTA", demand.section):
         if not demand.number or str(entry.get("ID")) == demand.number:
             return entry
     return {}
