@@ -22,7 +22,7 @@ from ansible_collections.fact8ra.flower.plugins.filter.firewall import (
 from ansible_collections.fact8ra.flower.plugins.plugin_utils._firewall import CHAINS, BadRule, rule_of, statements
 from ansible_collections.fact8ra.flower.plugins.plugin_utils._values.roles import rules_of as values_of
 
-_ROLE = Path(__file__).parents[3] / "roles" / "firewall"
+_ROLE = Path(__file__).parents[4] / "roles" / "firewall"
 _SSH = {"chain": "input", "protocol": "tcp", "ports": [22], "sources": ["192.0.2.0/24"], "reason": "SSH"}
 _OUT = {
     "chain": "output",
