@@ -12,8 +12,8 @@ Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSO
 * ``key``: make the private key unless there is one. Answers ``public_key``.
 * ``stage``: make the next private key unless there is one. Answers ``public_key`` of that.
 * ``switch``: put the next key and configuration in the place of those in use, and have the unit read them.
-* ``wait``: ``peer`` (public key), ``timeout`` (seconds), ``unit``, ``renewed`` (an address in the tunnel, to wait for a
-  handshake that is younger than the unit's last change). Waits for a handshake. Answers ``ready``, ``sent`` and
+* ``wait``: ``peer`` (public key), ``timeout`` (seconds), ``renewed`` (an address in the tunnel, to wait for a handshake
+  that is younger than the private key). Waits for a handshake. Answers ``ready``, ``sent`` and
   ``received`` (bytes), ``known`` (whether the interface has this peer).
 * ``listen``: ``peer``, ``timeout``. Answers ``known`` and ``heard``, whether anything came from the peer meanwhile.
 
@@ -119,18 +119,13 @@ def missing_packages(names: list[str]) -> list[str]:
     return [name for name in names if name not in installed]
 
 
-def unit_properties(name: str) -> tuple[dict[str, str], float]:
-    """Properties of a unit, and when it last started, reloaded or stopped, in seconds of the epoch."""
+def unit_state(name: str, read: list[str]) -> dict[str, bool]:
+    """State of a unit; ``stale`` when a file that it reads is newer than its last start or reload."""
     wanted = "ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestampMonotonic"
     lines = printed("systemctl", "show", f"--property={wanted}", name).splitlines()
     found = dict(line.split("=", 1) for line in lines if "=" in line)
     since = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-    return found, since + int(found.get("StateChangeTimestampMonotonic") or 0) / 1e6
-
-
-def unit_state(name: str, read: list[str]) -> dict[str, bool]:
-    """State of a unit; ``stale`` when a file that it reads is newer than its last start or reload."""
-    found, since = unit_properties(name)
+    since += int(found.get("StateChangeTimestampMonotonic") or 0) / 1e6
     started = found.get("ActiveState") in ("active", "activating", "reloading")
     newer = any(os.path.exists(path) and os.stat(path).st_mtime > since for path in read)
     return {
@@ -230,7 +225,7 @@ def wait(request: dict[str, Any]) -> dict[str, Any]:
     """Wait until the last handshake with a peer is so young that its session is in use."""
     end = time.monotonic() + request["timeout"]
     # Whole seconds is what WireGuard tells.
-    changed = int(unit_properties(request["unit"])[1]) if request["renewed"] else 0
+    changed = int(os.stat(key_file(request["interface"])).st_mtime) if request["renewed"] else 0
     while True:
         fields = peers(request["interface"]).get(request["peer"])
         last = age(fields) if fields else None
