@@ -19,7 +19,7 @@ from types import FrameType
 from measuring import Failed, NotMeasured, Options, load
 
 ROOT = Path(__file__).resolve().parents[2]
-BENCHMARKS = ("scale", "community", "flower_install", "converge")
+BENCHMARKS = ("scale", "community", "flower_install", "converge", "links")
 
 
 def _prepare() -> None:
