@@ -263,10 +263,64 @@ def test_users_of_the_control_api_reach_their_addresses_alone(rendered: dict[str
     for name in set(rendered) - {"link_access"}:
         assert "990" not in rendered[name]
     for name in (name for name in rendered if name.startswith("link")):
-        assert "ip daddr 127.0.0.0/8 tcp dport 8000 goto control_api" in _lines(rendered[name], "output")[2:4]
+        output = _lines(rendered[name], "output")
+        # Before loopback is let through, and after connections that are open, whose last packets are of no user.
+        judged = output.index("ip daddr 127.0.0.0/8 tcp dport 8000 goto control_api")
+        assert output.index(next(line for line in output if "established" in line)) < judged
+        assert judged < output.index(next(line for line in output if line.startswith("oif lo ")))
         assert _opened(rendered[name], "control_api", "accept") == [
             "meta skuid { 0, 33, 995 } ip daddr 127.0.0.0/8 tcp dport 8000"
         ]
+
+
+# Connects and closes as a user, and prints whether that worked; the server closes last.
+_DIAL = """
+import os, socket, sys, time
+server = socket.create_server((sys.argv[2], 8000))
+child = os.fork()
+if child == 0:
+    os.setuid(int(sys.argv[1]))
+    try:
+        client = socket.socket()
+        client.connect((sys.argv[2], 8000))
+        client.close()
+        print("open", flush=True)
+    except OSError:
+        print("refused", flush=True)
+        os._exit(1)
+    os._exit(0)
+if os.waitpid(child, 0)[1] == 0:
+    connection = server.accept()[0]
+    assert connection.recv(1) == b""
+    # Until the answer to this end's last packet is there, which no process of the other end sends.
+    connection.shutdown(socket.SHUT_WR)
+    last_ack, end = 9, time.monotonic() + 2
+    while connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == last_ack and time.monotonic() < end:
+        pass
+    connection.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("user", "address", "outcome"),
+    [
+        (0, "127.0.0.1", "open"),
+        (33, "127.0.0.1", "open"),
+        (65534, "127.0.0.1", "refused"),
+        (994, "127.0.0.1", "refused"),
+        (994, "127.0.0.2", "open"),
+    ],
+)
+def test_connections_to_the_control_api_end_as_they_should(
+    rendered: dict[str, str], user: int, address: str, outcome: str
+) -> None:
+    script = 'ip link set lo up && nft -f - <<< "$0" && "${@:2}"; nft list chain inet fact8ra refused'
+    dial = [sys.executable, "-c", _DIAL, str(user), address]
+    command = ["unshare", "--net", "bash", "-c", script, rendered["link"], "bash", *dial]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[0] == outcome, done.stderr
+    # Nothing of a connection that was let through is refused, to its last packet.
+    assert ("packets 0 " in done.stdout) is (outcome == "open")
 
 
 def test_root_reaches_onegate_and_the_index(rendered: dict[str, str]) -> None:
