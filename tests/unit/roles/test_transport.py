@@ -27,6 +27,36 @@ KEYS = {name: base64.b64encode(bytes([number]) * 32).decode() for number, name i
 
 Files = Mapping[str, Mapping[str, str]]
 
+# Keys that node-c tells, by what is wrong with them.
+_BAD_KEYS = {"none": "", "same": KEYS["node-b"], "wrong": KEYS["node-c"] + "\nPostUp = id", "right": KEYS["node-c"]}
+
+
+def _judging(written: Path) -> list[dict[str, Any]]:
+    """Plays in which the hub judges the keys of its peers, and leaves why it refused them."""
+    plays = []
+    for name, key in _BAD_KEYS.items():
+        told = {"hosts": "node-c", "tasks": [{"ansible.builtin.set_fact": {"__transport_public_key": key}}]}
+        judged = {
+            "hosts": "link",
+            "vars_files": [str(_ROLE / "vars" / "main.yml")],
+            "tasks": [
+                {
+                    "block": [{"ansible.builtin.include_tasks": str(_ROLE / "tasks" / "keys.yml")}],
+                    "rescue": [
+                        {
+                            "ansible.builtin.copy": {
+                                "content": "{{ ansible_failed_result.msg }}",
+                                "dest": f"{written}/refused.{name}",
+                                "mode": "0600",
+                            }
+                        }
+                    ],
+                }
+            ],
+        }
+        plays += [{"connection": "local", "gather_facts": False, **play} for play in (told, judged)]
+    return plays
+
 
 def _write(directory: Path, variables: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> Files:
     """The files of the role on every host, by name of host and template."""
@@ -86,7 +116,7 @@ def _write(directory: Path, variables: Mapping[str, Any], hosts: Mapping[str, Ma
             }
         ],
     }
-    (directory / "play.yml").write_text(yaml.safe_dump([play]))
+    (directory / "play.yml").write_text(yaml.safe_dump([play, *_judging(written)]))
     (directory / "hosts.json").write_text(json.dumps(inventory))
     done = subprocess.run(
         [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.json", "play.yml"],
@@ -97,7 +127,9 @@ def _write(directory: Path, variables: Mapping[str, Any], hosts: Mapping[str, Ma
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return {path.name: json.loads(path.read_text()) for path in written.iterdir()}
+    return {path.name: json.loads(path.read_text()) for path in written.iterdir() if path.name in _HOSTS} | {
+        "refused": {path.suffix[1:]: path.read_text() for path in written.glob("refused.*")}
+    }
 
 
 @pytest.fixture(scope="module")
@@ -121,13 +153,27 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return _write(tmp_path_factory.mktemp("gateway"), variables, {})
 
 
+@pytest.mark.slow
+def test_the_hub_takes_no_key_that_is_none_or_that_two_peers_have(plain: Files) -> None:
+    refused = plain["refused"]
+    assert sorted(refused) == ["none", "same", "wrong"]
+    assert "node-c told none: the play must reach them too" in refused["none"]
+    assert "node-b, node-c told the same key as another peer; remove /etc/wireguard/fact8ra0.key" in refused["same"]
+    assert "node-c told something that is not 32 bytes in base64" in refused["wrong"]
+    assert "PostUp" not in refused["wrong"]
+
+
+def _of_hosts(files: Files) -> Files:
+    return {name: one for name, one in files.items() if name in _HOSTS}
+
+
 def _lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
 @pytest.mark.slow
 def test_the_hub_gives_every_peer_its_own_addresses_alone(plain: Files) -> None:
-    assert sorted(plain) == ["link", "node-b", "node-c"]
+    assert sorted(plain) == ["link", "node-b", "node-c", "refused"]
     assert _lines(plain["link"]["wireguard.conf"]) == [
         "[Interface]",
         "Address = 10.199.0.1/24",
@@ -204,11 +250,12 @@ def test_a_gateway_passes_on_what_is_for_the_superlink(gateway: Files) -> None:
 def test_the_fleet_api_alone_is_open_and_only_at_the_superlink(plain: Files, gateway: Files) -> None:
     for files, port in ((plain, 8443), (gateway, 9443)):
         opened = {
-            name: re.findall(r"^ *tcp dport (\d+) accept$", one["filter.nft"], re.M) for name, one in files.items()
+            name: re.findall(r"^ *tcp dport (\d+) accept$", one["filter.nft"], re.M)
+            for name, one in _of_hosts(files).items()
         }
         assert {name for name, ports in opened.items() if ports} == {"link"}
         assert opened["link"] == [str(port)]
-        for name, one in files.items():
+        for name, one in _of_hosts(files).items():
             forwarded = [line for line in one["filter.nft"].splitlines() if "oifname" in line and "accept" in line]
             assert bool(forwarded) == (name == "gate")
             assert ("sysctl" in one["unit.conf"]) == (name == "gate")
@@ -216,7 +263,7 @@ def test_the_fleet_api_alone_is_open_and_only_at_the_superlink(plain: Files, gat
 
 @pytest.mark.slow
 def test_nothing_private_is_in_a_file_of_the_controller(plain: Files) -> None:
-    for one in plain.values():
+    for one in _of_hosts(plain).values():
         assert "PrivateKey" not in one["wireguard.conf"]
         assert not re.search(r"Post(Up|Down)|Pre(Up|Down)", one["wireguard.conf"])
         # The key is read where it is needed; no argument list has it.
