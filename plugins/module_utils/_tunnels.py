@@ -20,11 +20,11 @@ import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, OpenNebulaError
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
 PEER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
 _FORMAT = 1
@@ -94,7 +94,7 @@ def assign(known: Mapping[str, int], peers: Collection[str], reserved: int, high
             )
     taken = set(known.values())
     free = (number for number in range(reserved + 1, highest + 1) if number not in taken)
-    wanted = {}
+    wanted: dict[str, int] = {}
     for name in sorted(peers):
         number = known.get(name) or next(free, 0)
         if not number:
@@ -172,8 +172,8 @@ class Numbers:
 
     def _wrong(self, what: str) -> OpenNebulaError:
         return OpenNebulaError(
-            f"path {self.path} {what}. It holds which peer has which address of the tunnel; mend it, or remove it to give"
-            " all peers new addresses.",
+            f"path {self.path} {what}. It holds which peer has which address of the tunnel; mend it, or remove it to"
+            " give all peers new addresses.",
             code="invalid_file",
             details={"object": str(self.path)},
         )

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.fact8ra.flower.plugins.filter.links import link_problems, nth_address, unique_local_network
+from ansible_collections.fact8ra.flower.plugins.filter.links import (
+    link_problems,
+    nth_address,
+    overlapping,
+    unique_local_network,
+)
 
 SETTINGS: dict[str, Any] = {
     "network": "10.199.0.0/24",
@@ -105,3 +110,13 @@ def test_what_is_wrong_is_named(site: dict[str, Any], settings: dict[str, Any], 
 def test_ipv4_alone_takes_a_smaller_mtu() -> None:
     small = {**BETA, "site_network_mtu": 1350}
     assert link_problems([ALPHA, small], {**SETTINGS, "network6": ""}) == []
+
+
+def test_addresses_that_are_in_the_way() -> None:
+    own = ["10.199.0.9/16", "10.8.0.4/24", "2001:db8::4/64", "fd00:1::9/48"]
+    assert overlapping(own, ["10.199.7.0/24", "fd00:1::/64"]) == ["10.199.0.9/16", "fd00:1::9/48"]
+    assert overlapping(own, ["10.200.0.0/24"]) == []
+    with pytest.raises(AnsibleFilterError, match="something that is no address"):
+        overlapping(["nonsense"], ["10.200.0.0/24"])
+    with pytest.raises(AnsibleFilterError, match="is not a network"):
+        overlapping(own, ["10.200.0.1/24"])
