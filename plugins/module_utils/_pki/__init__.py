@@ -4,8 +4,8 @@
 """The federation's public key infrastructure on the controller.
 
 Private to this collection; it may change without notice. The layers, from below: `errors`, `library` (is cryptography
-there), `files` (the directory), `keys`, `names` (what is dialled, what a CA may issue for), `certificates` (what RFC 5280
-asks), `argspec` and `declaration` (what is wanted), `state` (what is there), then one for each thing that changes:
+there), `files` (the directory), `keys`, `names` (what is dialled, what a CA may issue for), `certificates` (what RFC
+5280 asks), `argspec` and `declaration` (what is wanted), `state` (what is there), then one for each thing that changes:
 `authorities` (the CA and its replacement), `superlink` (issued here) or `brought` with `validation` (from another PKI),
 and `supernodes`; `authority` puts them together.
 """
