@@ -138,7 +138,10 @@ class _Bench:
 
     def link(self, transport: str) -> None:
         """Let all sites reach the SuperLink in one way."""
-        self._playbook("playbooks/site.yml", f"--extra-vars=site_transport={transport}")
+        # Every site comes directly and by the tunnel in turn, so both have to be admitted from everywhere.
+        sources = {name: ["10.71.0.0/16"] for name in ("site_fleet_sources", "site_transport_sources")}
+        variables = json.dumps({"site_transport": transport, **sources})
+        self._playbook("playbooks/site.yml", f"--extra-vars={variables}")
 
     def protect(self, wanted: bool) -> None:
         """Switch TLS between the sites and the SuperNodes' keys on or off; on the SuperLink's host TLS stays."""
