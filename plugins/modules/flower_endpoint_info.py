@@ -155,7 +155,8 @@ SPEC = ArgumentSpec(
 )
 
 # A connection that is made anew is missed for a moment, so it is looked for this often, this many seconds apart.
-_LOOKS, _APART = 5, 0.5
+_LOOKS = 5
+_APART = 0.5
 
 
 def look(module: AnsibleModule) -> Mapping[str, Any]:
