@@ -242,8 +242,10 @@ class World:
         play("lab", *variables).succeeded()
         for inventory in (ours, theirs):
             play("site", inventory=inventory).succeeded()
-        yield cls(ours, theirs)
-        play("lab", *variables, "-e", "lab_state=absent").succeeded()
+        try:
+            yield cls(ours, theirs)
+        finally:
+            play("lab", *variables, "-e", "lab_state=absent").succeeded()
 
     def _lab(self, *arguments: str) -> Any:
         done = subprocess.run(

@@ -33,7 +33,7 @@ SEVERAL_LINES = {"text", "ssh_public_keys"}
 def near(draw: st.DrawFn, kind: Kind) -> Any:
     """Valid values with some characters put in, taken out or exchanged, so that many are still valid."""
     text = str(draw(st.sampled_from(kind.examples)))
-    for _ in range(draw(st.integers(1, 3))):
+    for _unused in range(draw(st.integers(1, 3))):
         position = draw(st.integers(0, len(text)))
         text = text[:position] + draw(st.text(max_size=3)) + text[position + draw(st.integers(0, 2)) :]
     return text
