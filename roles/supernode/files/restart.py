@@ -78,7 +78,7 @@ def apps(unit: str) -> list[str]:
     with contextlib.suppress(OSError), open(f"/proc/{main}/task/{main}/children", encoding="ascii") as stream:
         for child in stream.read().split():
             with contextlib.suppress(OSError), open(f"/proc/{child}/cmdline", "rb") as line:
-                found += [part.decode() for part in line.read().split(b"\0") if b"flwr-" in part][:1]
+                found += [part.decode(errors="replace") for part in line.read().split(b"\0") if b"flwr-" in part][:1]
     return found
 
 
