@@ -317,8 +317,5 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         f"{_ED25519} me@example.eu",
         f"{_ED25519}\n{_ED25519}\n",
     ),
-    "wireguard_key": lambda: pattern(
-        "a WireGuard key: 32 bytes in base64", r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", 44, f"{'A' * 42}A="
-    ),
 }
 """Kinds by the names that tables use; the values take the parameters of a table and return the kind."""
