@@ -25,12 +25,16 @@ PROBES = (
     b"\x01\x00\x00\x00" + bytes(144),
 )
 sockets = {}
+answered, closed = set(), set()
 for port in ports:
     each = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     each.setblocking(False)
-    each.connect((address, port))
+    try:
+        each.connect((address, port))
+    except OSError:  # no way there, as to an address of somebody else's tunnel
+        closed.add(port)
+        continue
     sockets[each] = port
-answered, closed = set(), set()
 for probe in PROBES:
     for each, port in sockets.items():
         try:
