@@ -93,7 +93,9 @@ def test_keys_are_replaced_in_the_middle_of_a_run(world: World, attempt: Attempt
     ours = world.ours
     old = {node.name: node.run(KEY).stdout for node in ours.supernodes}
     # A SuperNode that works all the time keeps its old key, which stays registered until it has the new one.
-    trained, end, failures = _rotated(ours, "rotation-of-keys", "supernodes", busy="Run this again when the run has ended")
+    trained, end, failures = _rotated(
+        ours, "rotation-of-keys", "supernodes", busy="Run this again when the run has ended"
+    )
     attempt.control(trained, "the run still trained when the rotation ended")
     ours.play("rotate", "-e", "rotate=supernodes").succeeded()
     attempt.control(all(node.run(KEY).stdout != old[node.name] for node in ours.supernodes), "every key is another")
