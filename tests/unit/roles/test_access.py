@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 from access import ROLE, write
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 _ROUTER = "flwr/superlink/routers/control/router.py"
 # Verbs of the Control API that nobody gets through nginx. A verb that is neither here nor in a list of the role is new.
@@ -153,6 +155,26 @@ def test_a_submitter_changes_no_federation() -> None:
         "pull-artifacts",
     }
     assert all(verb.startswith(("list-", "show-", "get-", "stream-")) for verb in _verbs()["read"])
+
+
+def _admitted(role: str, **variables: Any) -> list[list[str]]:
+    """The networks that a site's security group admits to port 22."""
+    loader = DataLoader()
+    site = loader.load_from_file(str(ROLE.parent / "site" / "vars" / "main.yml"), trusted_as_template=True)
+    given = {"site_admin_sources": ["10.0.0.0/8"], "site_fleet_sources": [], "site_fleet_port": 8443}
+    world = {"groups": {"sites": []}, "hostvars": {}}
+    templar = Templar(loader=loader, variables={**site, **given, **world, **variables})
+    rules = templar.template(site[f"_site_role_{role}"]["rules"])
+    return [rule["cidrs"] for rule in rules if rule.get("range") == "22"]
+
+
+def test_the_site_admits_users_to_the_superlink_alone() -> None:
+    sources = ["192.0.2.0/24", "2001:db8:7::/48"]
+    assert _admitted("superlink", access_sources=sources) == [["10.0.0.0/8"], ["192.0.2.0/24"]]
+    assert _admitted("supernode", access_sources=sources) == [["10.0.0.0/8"]]
+    # A rule without networks would admit every address.
+    for none in ({}, {"access_sources": []}, {"access_sources": sources[1:]}):
+        assert _admitted("superlink", **none) == [["10.0.0.0/8"]]
 
 
 def _rsa(bits: int) -> str:

@@ -39,11 +39,15 @@ _INBOUND = {
 _OUTBOUND = {"protocol": "udp", "ports": [514], "destinations": ["192.0.2.9"], "user": "root", "reason": "syslog"}
 _ACCESS = [{"name": "alice", "public_keys": ["x"]}]
 
+_SOURCES = ["192.0.2.0/24", "2001:db8:7::/48"]
+
 # Hosts by the situation that they stand for: group, site, and what differs.
 _HOSTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "link": ("superlink", "plain", {}),
     "link_open_apps": ("superlink", "plain", {"superlink_app_allowed_addresses": ["any"]}),
     "link_access": ("superlink", "plain", {"access_users": _ACCESS}),
+    "link_sources": ("superlink", "plain", {"access_users": _ACCESS, "access_sources": _SOURCES}),
+    "link_sources_unused": ("superlink", "plain", {"access_sources": _SOURCES}),
     "link_ports": (
         "superlink",
         "plain",
@@ -57,6 +61,7 @@ _HOSTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "link_more": ("superlink", "plain", {"firewall_inbound": [_INBOUND], "firewall_outbound": [_OUTBOUND]}),
     "link_index": ("superlink", "plain", {"flower_index_url": "https://u:p@192.0.2.3:8081/simple"}),
     "node": ("supernodes", "plain", {}),
+    "node_sources": ("supernodes", "plain", {"access_users": _ACCESS, "access_sources": _SOURCES}),
     "node_none": ("supernodes", "near", {}),
     "node_name": ("supernodes", "plain", {"superlink_address": "superlink.example.eu"}),
     "node_v6": ("supernodes", "plain", {"superlink_address": "2001:db8::10"}),
@@ -188,6 +193,14 @@ def test_the_ways_in(rendered: dict[str, str]) -> None:
     # Only the first host of the group is the hub.
     assert inward("link") == [ssh, fleet, *tunnel, hub, *dhcp, *tunnel]
     assert inward("link_access") == [ssh, fleet, *tunnel, *dhcp, *tunnel]
+    assert inward("link_sources")[:4] == [
+        ssh,
+        "ip saddr 192.0.2.0/24 tcp dport 22",
+        "ip6 saddr 2001:db8:7::/48 tcp dport 22",
+        fleet,
+    ]
+    assert inward("link_sources_unused") == inward("link_access"), "nobody is there who would come"
+    assert inward("node_sources") == inward("node"), "users come to the SuperLink alone"
     assert inward("node") == inward("node_tunnel") == inward("node_apps") == [ssh, *dhcp]
     assert inward("gateway") == [ssh, hub, *dhcp]
     assert inward("link_v6")[:2] == ["ip6 saddr 2001:db8::/32 tcp dport 22", "meta nfproto ipv6 tcp dport 8443"]
@@ -260,7 +273,7 @@ def test_apps_stay_on_loopback_unless_allowed(rendered: dict[str, str]) -> None:
 def test_users_of_the_control_api_reach_their_addresses_alone(rendered: dict[str, str]) -> None:
     assert _lines(rendered["link_access"], "output")[2] == "meta skgid 990 goto control"
     assert _opened(rendered["link_access"], "control", "accept") == ["ip daddr 127.1.0.0/16 tcp dport 8000"]
-    for name in set(rendered) - {"link_access"}:
+    for name in set(rendered) - {"link_access", "link_sources"}:
         assert "990" not in rendered[name]
     for name in (name for name in rendered if name.startswith("link")):
         output = _lines(rendered[name], "output")
