@@ -64,7 +64,7 @@ sanity: dev-venv ## ansible-test sanity
 
 .PHONY: units
 units: dev-venv flwr-venv ## Unit tests
-	tools/need.sh nft:nftables
+	tools/need.sh nft:nftables systemd-analyze:systemd
 	tools/units.sh $(ARGS)
 
 .PHONY: contract

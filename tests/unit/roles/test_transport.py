@@ -9,7 +9,6 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -271,7 +270,6 @@ def test_nothing_private_is_in_a_file_of_the_controller(plain: Files) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_reads_the_unit(plain: Files, gateway: Files, tmp_path: Path) -> None:
     for number, text in enumerate((plain["link"]["unit.conf"], gateway["gate"]["unit.conf"])):
         unit = tmp_path / f"tunnel{number}.service"
