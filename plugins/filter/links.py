@@ -84,7 +84,7 @@ def link_problems(sites: Iterable[Mapping[str, Any]], settings: Mapping[str, Any
     Args:
         sites: Variables of every site: C(inventory_hostname) and those of role site, as far as they are given.
         settings: C(network), C(network6), C(hub), C(endpoint), C(port), C(mtu) as the variables C(transport_*), and
-            C(hosts), the names of all hosts of the inventory.
+            C(hosts), the names of those that may be the hub: the groups hub and superlink.
 
     Returns:
         Sentences for the operator that name the variable; empty when all is right.
@@ -98,7 +98,7 @@ def link_problems(sites: Iterable[Mapping[str, Any]], settings: Mapping[str, Any
     problems += _mtu_problems(known, settings)
     hub, endpoint, port = settings["hub"], str(settings["endpoint"]), settings["port"]
     if hub and hub not in settings["hosts"]:
-        problems.append(f'transport_hub is "{hub}"; it must be a host of the inventory')
+        problems.append(f'transport_hub is "{hub}"; it must be a host of the group hub, or the SuperLink')
     if endpoint and not is_host(endpoint):
         problems.append(
             f'transport_endpoint is "{endpoint}"; it must be a name or an address, without brackets and port'

@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {
     "endpoint": "",
     "port": 51820,
     "mtu": 0,
-    "hosts": ["alpha", "beta", "gateway"],
+    "hosts": ["gateway", "alpha-superlink"],
 }
 ALPHA: dict[str, Any] = {"inventory_hostname": "alpha", "site_superlink": True}
 BETA: dict[str, Any] = {"inventory_hostname": "beta", "site_transport": "wireguard", "site_supernodes": 2}
@@ -91,7 +91,7 @@ def test_without_tunnels_their_settings_do_not_matter() -> None:
         ({}, {"network": "", "network6": ""}, "are both empty; a tunnel needs one of them"),
         ({"site_supernodes": 5}, {"network": "10.199.0.0/29"}, "with 6 addresses; 5 SuperNodes"),
         ({"site_network_address": "10.199.0.128", "site_network_mask": "255.255.255.128"}, {}, "but site beta has"),
-        ({}, {"hub": "nobody"}, 'transport_hub is "nobody"; it must be a host of the inventory'),
+        ({}, {"hub": "beta"}, 'transport_hub is "beta"; it must be a host of the group hub, or the SuperLink'),
         ({}, {"endpoint": "[2001:db8::7]:51820"}, "without brackets and port"),
         ({}, {"endpoint": "fe80::1%eth0"}, "without brackets and port"),
         ({}, {"endpoint": "192.0.2.300"}, 'transport_endpoint is "192.0.2.300"'),
