@@ -59,7 +59,7 @@ _EDGE_TABLE: Final = """
 table inet f8-edge {{
   chain prerouting {{
     type nat hook prerouting priority dstnat
-    iifname "up-*" tcp dport {port} dnat ip to {gateway}
+    iifname "up-*" ip daddr {routers} tcp dport {port} dnat ip to {gateway}
   }}
   chain input {{
     type filter hook input priority filter
