@@ -95,10 +95,26 @@ runs:
       description: SHA-256 of the app that was submitted.
       type: str
 refused:
-  description: The last requests that nginx refused, the newest first, with C(user), C(role), C(verb), C(status), C(at).
+  description: The last requests that nginx refused, the newest first.
   returned: success
   type: list
   elements: dict
+  contains:
+    user:
+      description: Name of the user.
+      type: str
+    role:
+      description: What the user may do.
+      type: str
+    verb:
+      description: What was asked for.
+      type: str
+    status:
+      description: Status of HTTP.
+      type: int
+    at:
+      description: When, ISO 8601 in UTC.
+      type: str
 since:
   description: Time of the oldest line of the audit log, ISO 8601, or empty when there is no log.
   returned: success

@@ -6,7 +6,7 @@ Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSO
 the accounts, ``keys`` (directory of their public keys), ``users`` (a list of ``name``, ``public_keys``, ``role``).
 
 Prints JSON: ``refused`` (sentences about users that cannot be), ``group`` (whether it is there), ``users`` (name, role,
-public_keys, ``uid`` and ``address``; an account that is not there yet gets the uid that it will have), ``wrong`` (names
+public_keys, ``uid``, ``address`` and ``known``, whether it is there; one that is not gets the uid that it will have), ``wrong`` (names
 of accounts that are missing or not as they should be), ``strangers`` (accounts of the group that nobody asked for, name
 and uid) and ``stray`` (files in the directory of keys that belong to nobody). Changes nothing.
 """
@@ -136,7 +136,9 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         if not as_wanted or name in with_password:
             wrong.append(name)
         address = f"127.1.{uid // 256}.{uid % 256}"
-        users.append({**user, "role": user.get("role") or "submit", "uid": uid, "address": address})
+        users.append(
+            {**user, "role": user.get("role") or "submit", "uid": uid, "address": address, "known": entry is not None}
+        )
     wanted = {user["name"] for user in request["users"]}
     files = os.listdir(request["keys"]) if os.path.isdir(request["keys"]) else []
     return {
