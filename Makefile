@@ -82,8 +82,12 @@ faults: dev-venv ## Bad input and faults on the way to VMs, against stand-ins
 	tools/pytest.sh tests/faults -n 3 $(ARGS)
 
 .PHONY: molecule
-molecule: dev-venv lab-packages ## The roles on booted hosts
-	tools/molecule.sh $(ARGS)
+molecule: dev-venv lab-packages ## The roles on booted hosts; ARGS="SCENARIO..." for others
+	tools/molecule.sh $(or $(ARGS),pki superlink supernode)
+
+.PHONY: molecule-trust
+molecule-trust: dev-venv lab-packages ## Firewall, tunnels and the way to the Control API on booted hosts
+	tools/molecule.sh $(or $(ARGS),access firewall transport)
 
 .PHONY: e2e
 e2e: dev-venv flwr-venv ## The federation from nothing to a trained model, and back

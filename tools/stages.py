@@ -37,6 +37,7 @@ STAGES = {
 }
 # What only `make test-all` runs.
 LONG_STAGES = {
+    "molecule-trust": 1800,
     "adversarial": 7200,
 }
 # These make something and hold no tests.

@@ -140,3 +140,15 @@ def test_the_long_suites_run_only_when_asked_for(
     assert "PASSED: 1 stages" in capsys.readouterr().out
     assert stages.main(["--long"]) == 0
     assert "PASSED: 2 stages" in capsys.readouterr().out
+
+
+def test_every_molecule_scenario_is_played() -> None:
+    scenarios = {path.parent.name for path in (stages.ROOT / "extensions" / "molecule").glob("*/molecule.yml")}
+    lines = (stages.ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    played = [
+        name
+        for line in lines
+        if "tools/molecule.sh" in line
+        for name in line.partition("$(ARGS),")[2].rstrip(")").split()
+    ]
+    assert sorted(played) == sorted(scenarios)
