@@ -10,6 +10,8 @@ SHELL := /bin/bash
 export LC_ALL := C.UTF-8
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
+# Played by a suite of their own, as CI has 30 minutes.
+LAB_NETWORKS := $(addprefix tests/integration/lab/test_,guards.py nat.py segments.py)
 PLAYBOOK := .venv/bin/ansible-playbook
 INVENTORY ?= inventories/lab
 # Passed on to ansible-playbook and to pytest, e.g. make site ARGS="--check --diff".
@@ -74,8 +76,12 @@ contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 .PHONY: integration
 integration: dev-venv flwr-venv lab-packages ## The modules and the inventory plugin, as playbooks against the stand-in
 	tools/unpack.sh nginx
-	tools/pytest.sh tests/integration/lab $(ARGS)
+	tools/pytest.sh tests/integration/lab $(LAB_NETWORKS:%=--ignore=%) $(ARGS)
 	tools/pytest.sh tests/integration --ignore=tests/integration/lab -n 3 --dist loadgroup $(ARGS)
+
+.PHONY: lab-networks
+lab-networks: dev-venv lab-packages ## NAT, tenants' networks and security groups of the lab, packet by packet
+	tools/pytest.sh $(LAB_NETWORKS) $(ARGS)
 
 .PHONY: faults
 faults: dev-venv ## Bad input and faults on the way to VMs, against stand-ins

@@ -99,7 +99,7 @@ def test_nothing_but_fleet_passes(lab: Lab, path: str) -> None:
     assert _status(f"https://{address}:8443{path}", CONTROLLER / "pki/trust.crt") in (403, 404)
 
 
-def test_only_ssh_and_fleet_are_open_to_the_other_site(lab: Lab) -> None:
+def test_only_fleet_is_open_to_the_other_site(lab: Lab) -> None:
     hosts = lab.hosts()
     ports = [*range(1, 1024), 8000, 8443, 9091, 9092, 9093, 9094]
     probe = (
@@ -108,7 +108,7 @@ def test_only_ssh_and_fleet_are_open_to_the_other_site(lab: Lab) -> None:
         "    s = socket.socket()\n    s.settimeout(2)\n"
         f"    if s.connect_ex(({hosts['alpha-superlink-0']!r}, port)) == 0:\n        print(port)\n    s.close()\nEND"
     )
-    assert lab.run(hosts["beta-supernode-0"], probe).stdout.split() == ["22", "8443"]
+    assert lab.run(hosts["beta-supernode-0"], probe).stdout.split() == ["8443"]
 
 
 def test_a_stopped_supernode_is_named_with_its_journal(lab: Lab) -> None:

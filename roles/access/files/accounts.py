@@ -7,8 +7,8 @@ the accounts, ``keys`` (directory of their public keys), ``users`` (a list of ``
 
 Prints JSON: ``refused`` (sentences about users that cannot be), ``group`` (whether it is there), ``users`` (name, role,
 public_keys, ``uid``, ``address`` and ``known``, whether it is there; one that is not gets the uid that it will have),
-``wrong`` (names of accounts that are missing or not as they should be), ``strangers`` (accounts of the group that nobody asked for, name
-and uid) and ``stray`` (files in the directory of keys that belong to nobody). Changes nothing.
+``wrong`` (names of accounts that are missing or not as they should be), ``strangers`` (accounts of the group that
+nobody asked for, name and uid) and ``stray`` (files in the directory of keys that belong to nobody). Changes nothing.
 """
 
 from __future__ import annotations
