@@ -77,7 +77,11 @@ contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 integration: dev-venv flwr-venv lab-packages ## The modules and the inventory plugin, as playbooks against the stand-in
 	tools/unpack.sh nginx
 	tools/pytest.sh tests/integration/lab $(LAB_NETWORKS:%=--ignore=%) $(ARGS)
-	tools/pytest.sh tests/integration --ignore=tests/integration/lab -n 3 --dist loadgroup $(ARGS)
+	tools/pytest.sh tests/integration --ignore=tests/integration/lab -n 3 --dist loadgroup -k "not refusal" $(ARGS)
+
+.PHONY: refusals
+refusals: dev-venv flwr-venv ## SuperNodes that real Flower refuses, each with its cause
+	tools/pytest.sh tests/integration/flower -k refusal $(ARGS)
 
 .PHONY: lab-networks
 lab-networks: dev-venv lab-packages ## NAT, tenants' networks and security groups of the lab, packet by packet

@@ -37,6 +37,7 @@ STAGES = {
 }
 # What only `make test-all` runs.
 LONG_STAGES = {
+    "refusals": 900,
     "lab-networks": 900,
     "molecule-trust": 1800,
     "adversarial": 7200,
