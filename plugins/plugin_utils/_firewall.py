@@ -39,7 +39,7 @@ ICMP_TYPES = {
 }
 """Types that a rule may name; errors such as `packet too big` belong to a connection and pass as related to it."""
 REASON = re.compile(r"[A-Za-z0-9 .,:/()_+@=-]{3,100}", re.ASCII)
-_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
+USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", re.ASCII)
 _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
 _URL_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}", re.ASCII)
@@ -199,7 +199,7 @@ def rule_of(entry: object) -> Rule:
         networks=found,
         everywhere=everywhere,
         interface=_word(entry["interface"], _INTERFACE, "interface") if entry.get("interface") else "",
-        users=tuple(_word(user, _NAME, "user") for user in users),
+        users=tuple(_word(user, USER, "user") for user in users),
         limit=bool(entry.get("limit", False)),
         reason=reason,
     )

@@ -10,13 +10,16 @@ import json
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from ansible.module_utils.testing import patch_module_args
 from module_runner import as_on_a_target
 
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki import authority
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki.files import Store
 from ansible_collections.fact8ra.flower.plugins.modules import federation_pki
 
@@ -25,6 +28,17 @@ PASSPHRASE = "an old boot, a lamp and a map"
 
 class Cut(BaseException):
     """The run ended here, as by SIGKILL."""
+
+
+def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    """Let the module find another time on the clock."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return moment.astimezone(tz)
+
+    monkeypatch.setattr(authority, "datetime", Clock)
 
 
 def options(directory: Path, **changes: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +98,25 @@ def play(
         _command(playbook, inventory, arguments),
         cwd=ROOT,
         env=_environment(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    return Played(done.returncode, done.stdout, time.monotonic() - started)
+
+
+def play_written(directory: Path, plays: list[dict[str, Any]], inventory: Mapping[str, Any]) -> Played:
+    """Write plays and an inventory into a directory and run them there."""
+    (directory / "play.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
+    (directory / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
+    started = time.monotonic()
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "play.yml"],
+        cwd=directory,
+        env=_environment(None),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

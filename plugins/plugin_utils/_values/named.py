@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 
+from ansible_collections.fact8ra.flower.plugins.plugin_utils import _firewall
 from ansible_collections.fact8ra.flower.plugins.plugin_utils._values.kinds import (
     Kind,
     boolean,
@@ -196,13 +197,13 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
     ),
     "system_user": lambda: pattern(
         "1 to 32 of a-z, 0-9, '_' and '-', beginning with a letter or '_'",
-        r"[a-z_][a-z0-9_-]{0,31}",
+        _firewall.USER.pattern,
         32,
         "_apt",
         "systemd-resolve",
     ),
     "firewall_reason": lambda: pattern(
-        "3 to 100 letters, digits, spaces and .,:/()_+@=-", r"[A-Za-z0-9 .,:/()_+@=-]{3,100}", 100, "metrics (ticket 7)"
+        "3 to 100 letters, digits, spaces and .,:/()_+@=-", _firewall.REASON.pattern, 100, "metrics (ticket 7)"
     ),
     "mac": lambda: pattern(
         "a MAC address such as 02:00:c0:00:02:01", r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", 17, "02:00:c0:00:02:01"

@@ -6,17 +6,16 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import random
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from playbooks import play_written
 
 _ROOT = Path(__file__).parents[3]
 _ROLE = _ROOT / "roles" / "transport"
@@ -115,17 +114,7 @@ def _write(directory: Path, variables: Mapping[str, Any], hosts: Mapping[str, Ma
             }
         ],
     }
-    (directory / "play.yml").write_text(yaml.safe_dump([play, *_judging(written)]))
-    (directory / "hosts.json").write_text(json.dumps(inventory))
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.json", "play.yml"],
-        cwd=directory,
-        env={**os.environ, "ANSIBLE_CONFIG": str(_ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    play_written(directory, [play, *_judging(written)], inventory).succeeded()
     return {path.name: json.loads(path.read_text()) for path in written.iterdir() if path.name in _HOSTS} | {
         "refused": {path.suffix[1:]: path.read_text() for path in written.glob("refused.*")}
     }

@@ -5,14 +5,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from playbooks import play_written
 
 pytestmark = pytest.mark.slow
 
@@ -78,17 +75,7 @@ def _ask(directory: Path, **variables: Any) -> dict[str, dict[str, Any]]:
             }
         ],
     }
-    (directory / "play.yml").write_text(yaml.safe_dump([play]))
-    (directory / "hosts.json").write_text(json.dumps(_inventory(**variables)))
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.json", "play.yml"],
-        cwd=directory,
-        env={**os.environ, "ANSIBLE_CONFIG": str(_ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    play_written(directory, [play], _inventory(**variables)).succeeded()
     names = ("alpha", "beta", "gamma", "nowhere")
     return {name: json.loads((directory / f"node-{name}.json").read_text()) for name in names}
 

@@ -14,7 +14,7 @@ import pki
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._pki import authority, library
+from ansible_collections.fact8ra.flower.plugins.module_utils._pki import library
 from ansible_collections.fact8ra.flower.plugins.module_utils._pki.files import Store
 from ansible_collections.fact8ra.flower.plugins.modules import federation_pki
 
@@ -180,15 +180,6 @@ def test_purging_removes_the_keys_of_undeclared_supernodes(run: Run, directory: 
     ]
 
 
-def _at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return moment.astimezone(tz)
-
-    monkeypatch.setattr(authority, "datetime", Clock)
-
-
 @pytest.mark.parametrize(("days", "renewed"), [(69, False), (71, True), (150, True)])
 def test_the_leaf_is_renewed_inside_its_window(
     run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch, days: int, renewed: bool
@@ -196,7 +187,7 @@ def test_the_leaf_is_renewed_inside_its_window(
     options = pki.options(directory, superlink={"validity_days": 100}, renew_before_days=30)
     first = run(options)
     key = (directory / "superlink.key").read_bytes()
-    _at(monkeypatch, datetime.now(UTC) + timedelta(days=days))
+    pki.at(monkeypatch, datetime.now(UTC) + timedelta(days=days))
     later = run(options)
     assert later["changed"] is renewed
     assert (later["superlink"]["serial"] != first["superlink"]["serial"]) is renewed
@@ -210,7 +201,7 @@ def test_a_leaf_capped_by_its_ca_is_not_renewed_at_every_run(
     options = pki.options(directory, ca={"validity_days": 50}, superlink={"validity_days": 100})
     first = run(options)
     assert first["superlink"]["not_after"] == first["ca"]["not_after"]
-    _at(monkeypatch, datetime.now(UTC) + timedelta(days=45))
+    pki.at(monkeypatch, datetime.now(UTC) + timedelta(days=45))
     later = run(options)
     assert later["changed"] is False
     assert "plan its replacement" in str(later["warnings"])
@@ -218,7 +209,7 @@ def test_a_leaf_capped_by_its_ca_is_not_renewed_at_every_run(
 
 def test_an_expired_ca_is_named(run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(pki.options(directory, ca={"validity_days": 50}))
-    _at(monkeypatch, datetime.now(UTC) + timedelta(days=51))
+    pki.at(monkeypatch, datetime.now(UTC) + timedelta(days=51))
     message = run(pki.options(directory, ca={"validity_days": 50}))["msg"]
     assert f"the CA at {directory}/ca.crt expired on " in message
 

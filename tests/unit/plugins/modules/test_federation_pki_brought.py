@@ -13,8 +13,6 @@ from typing import Any
 import pki
 import pytest
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._pki import authority
-
 SANS = "DNS:link.example.org,DNS:localhost,IP:192.0.2.10,IP:2001:db8::10,IP:127.0.0.1,IP:127.0.0.2,IP:::1"
 _CA = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
 
@@ -280,19 +278,10 @@ def test_a_provided_certificate_near_its_end_is_told(
 ) -> None:
     options = _provided(directory, own, own.leaf())
     assert "warnings" not in pki.run(options)
-    _at(monkeypatch, datetime.now(UTC) + timedelta(days=80))
+    pki.at(monkeypatch, datetime.now(UTC) + timedelta(days=80))
     assert "cannot be issued anew here; bring a new one" in str(pki.run(options)["warnings"])
-    _at(monkeypatch, datetime.now(UTC) + timedelta(days=101))
+    pki.at(monkeypatch, datetime.now(UTC) + timedelta(days=101))
     assert "expired on" in pki.run(options)["msg"]
-
-
-def _at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return moment.astimezone(tz)
-
-    monkeypatch.setattr(authority, "datetime", Clock)
 
 
 # Requests

@@ -11,8 +11,6 @@ from typing import Any
 import pki
 import pytest
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._pki import authority
-
 STEPS = ["trust", "switch", "drop"]
 
 
@@ -23,15 +21,6 @@ def directory(tmp_path: Path) -> Path:
 
 def _options(directory: Path, rollover: str = "none", **changes: Any) -> dict[str, Any]:
     return pki.options(directory, rollover=rollover, supernodes=[], **changes)
-
-
-def _at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return moment.astimezone(tz)
-
-    monkeypatch.setattr(authority, "datetime", Clock)
 
 
 def _judge(directory: Path, trust: bytes, leaf: bytes, key: bytes) -> tuple[bool, bool]:
@@ -272,7 +261,7 @@ def test_a_leaf_renewed_in_the_middle_is_of_the_ca_that_issues(
         ).returncode
         == 0
     )
-    _at(monkeypatch, datetime.now(UTC) + timedelta(days=380))
+    pki.at(monkeypatch, datetime.now(UTC) + timedelta(days=380))
     assert list(pki.reasons(pki.run(moved))) == ["superlink"]
     assert pki.verify(directory / "ca.crt", directory / "superlink.crt", "-no_check_time").returncode == 0
     changed = {name for name, content in pki.contents(directory).items() if old[name] != content}
@@ -303,7 +292,7 @@ def test_a_rollover_can_be_given_up(directory: Path) -> None:
 
 def test_an_expired_ca_is_replaced_by_the_same_steps(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pki.run(_options(directory, ca={"validity_days": 100}))
-    _at(monkeypatch, datetime.now(UTC) + timedelta(days=101))
+    pki.at(monkeypatch, datetime.now(UTC) + timedelta(days=101))
     message = pki.run(_options(directory))["msg"]
     assert "expired on" in message
     assert "replace it by rollover: trust, then switch, then drop" in message
@@ -319,7 +308,7 @@ def test_an_expired_ca_is_replaced_by_the_same_steps(directory: Path, monkeypatc
 def test_a_ca_near_its_end_points_to_its_replacement(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"ca": {"validity_days": 500}}
     assert "warnings" not in pki.run(_options(directory, **options))
-    _at(monkeypatch, datetime.now(UTC) + timedelta(days=200))
+    pki.at(monkeypatch, datetime.now(UTC) + timedelta(days=200))
     assert "rollover: trust, then switch, then drop" in str(pki.run(_options(directory, **options))["warnings"])
     pki.run(_options(directory, "trust"))
     assert "plan its replacement: go on with rollover: switch" in str(pki.run(_options(directory))["warnings"])
@@ -373,7 +362,7 @@ def test_days_and_seconds_that_a_certificate_has_left(directory: Path, monkeypat
     end = pki.openssl("x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in", directory / "superlink.crt").stdout
     written = datetime.fromtimestamp(first["superlink"]["not_after_timestamp"], UTC)
     assert end.strip() == f"notAfter={written:%Y-%m-%d %H:%M:%SZ}"
-    _at(monkeypatch, datetime.now(UTC) + timedelta(days=360, hours=1))
+    pki.at(monkeypatch, datetime.now(UTC) + timedelta(days=360, hours=1))
     assert pki.run(_options(directory))["superlink"]["days_left"] == 36
 
 
