@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs the molecule scenarios, or those named: tools/molecule.sh [SCENARIO...]
+# Runs the molecule scenarios, or those named, two at a time since they mostly wait: tools/molecule.sh [SCENARIO...]
+# What several print goes to build/logs/molecule-SCENARIO.log, and to the terminal when a scenario has failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -13,15 +14,32 @@ if [ $# -eq 0 ]; then
     mapfile -t scenarios < <(find extensions/molecule -mindepth 2 -maxdepth 2 -name molecule.yml -printf '%h\n' | xargs -r -n1 basename | sort)
     set -- "${scenarios[@]}"
 fi
-passed=0 failed=0
-for scenario in "$@"; do
-    started=$SECONDS
-    if (cd extensions && molecule test --scenario-name "$scenario"); then
-        passed=$((passed + 1)) verdict=ok
+mkdir -p build/logs
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+
+# play SCENARIO LOG: appends the scenario's verdict to the results; an empty LOG prints as it goes.
+play() {
+    local started=$SECONDS verdict=ok
+    if [ -n "$2" ]; then
+        (cd extensions && molecule test --scenario-name "$1") >"$2" 2>&1 </dev/null || verdict=FAILED
+        [ "$verdict" = ok ] || cat "$2"
     else
-        failed=$((failed + 1)) verdict=FAILED
+        (cd extensions && molecule test --scenario-name "$1") || verdict=FAILED
     fi
-    echo "molecule scenario $scenario: $verdict in $((SECONDS - started)) s"
-done
+    echo "molecule scenario $1: $verdict in $((SECONDS - started)) s" | tee -a "$results"
+}
+
+if [ $# -eq 1 ]; then
+    play "$1" ""
+else
+    for scenario in "$@"; do
+        while [ "$(jobs -pr | wc -l)" -ge 2 ]; do wait -n || true; done
+        play "$scenario" "build/logs/molecule-$scenario.log" &
+    done
+    wait
+fi
+passed=$(grep -c ': ok in' "$results" || true)
+failed=$(($# - passed))
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
