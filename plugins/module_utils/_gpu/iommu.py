@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, fact8ra.flower contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""The IOMMU of a host: whether the firmware offers it and whether the kernel uses it; private to the collection.
+
+That there are groups proves nothing. An Intel kernel makes C(/sys/class/iommu/dmarN) only once it uses the units of the
+ACPI table DMAR, an AMD kernel C(ivhdN) for those of IVRS (drivers/iommu/{intel,amd} of the kernel).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.fact8ra.flower.plugins.module_utils._gpu._tree import Tree
+from ansible_collections.fact8ra.flower.plugins.module_utils._gpu.kernel import Kernel
+
+GROUPS = "/sys/kernel/iommu_groups"
+TABLES = {"intel": ("DMAR",), "amd": ("IVRS",), "other": ("IORT", "RIMT", "VIOT", "DMAR", "IVRS")}
+UNITS = {"intel": r"dmar\d+", "amd": r"ivhd\d+", "other": r"(smmu|arm-smmu|riscv|dmar|ivhd).*"}
+VIRTIO = r"virtio.*|viommu.*"
+
+
+@dataclass(frozen=True)
+class Iommu:
+    """The IOMMU.
+
+    Attributes:
+        cpu: C(intel), C(amd) or C(other).
+        firmware: whether the firmware describes one.
+        enabled: whether the kernel uses it.
+        switched_off: the parameter that switches it off, or None.
+        passthrough: whether the host's own devices go past it.
+        groups: how many groups there are.
+        interrupt_remapping: None where it cannot be told.
+        unsafe_interrupts: whether vfio is told to do without it.
+        unsafe_noiommu: whether vfio is told to do without an IOMMU.
+        acs_override: the setting that makes the kernel believe in isolation that is not there, or None.
+    """
+
+    cpu: str
+    firmware: bool
+    enabled: bool
+    switched_off: str | None
+    passthrough: bool
+    groups: int
+    interrupt_remapping: bool | None
+    unsafe_interrupts: bool
+    unsafe_noiommu: bool
+    acs_override: str | None
+
+    @property
+    def parameters_needed(self) -> list[str]:
+        """What the command line still lacks so that the kernel uses the IOMMU; AMD kernels do by themselves."""
+        return ["intel_iommu=on"] if self.cpu == "intel" and not self.enabled else []
+
+    def public(self, parameters: tuple[str, ...]) -> dict[str, Any]:
+        """Return the facts, with what the command line could have beyond the need."""
+        advised = ["intel_iommu=on"] if self.cpu == "intel" and "intel_iommu=on" not in parameters else []
+        return {
+            "cpu": self.cpu,
+            "firmware": self.firmware,
+            "enabled": self.enabled,
+            "passthrough": self.passthrough,
+            "groups": self.groups,
+            "interrupt_remapping": self.interrupt_remapping,
+            "parameters_needed": self.parameters_needed,
+            "parameters_advised": advised + ([] if self.passthrough else ["iommu=pt"]),
+        }
+
+
+def read(tree: Tree, kernel: Kernel) -> Iommu:
+    """Return the IOMMU of a host."""
+    units = tree.names("/sys/class/iommu")
+    own = re.compile(f"{UNITS[kernel.cpu]}|{VIRTIO}")
+    groups = [name for name in tree.names(GROUPS) if name.isdecimal()]
+    return Iommu(
+        cpu=kernel.cpu,
+        firmware=any(tree.exists(f"/sys/firmware/acpi/tables/{name}") for name in (*TABLES[kernel.cpu], "VIOT")),
+        enabled=any(own.fullmatch(name) for name in units) and bool(groups),
+        switched_off=_switched_off(kernel),
+        passthrough=_passthrough(tree, kernel, groups),
+        groups=len(groups),
+        interrupt_remapping=_remapping(tree),
+        unsafe_interrupts=_yes(tree, "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"),
+        unsafe_noiommu=_yes(tree, "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"),
+        acs_override=next((word for word in kernel.parameters if word.startswith("pcie_acs_override")), None),
+    )
+
+
+def _yes(tree: Tree, path: str) -> bool:
+    return tree.text(path) in ("Y", "1")
+
+
+def _switched_off(kernel: Kernel) -> str | None:
+    """Return the parameter that is against it; of contradicting mentions the last one counts."""
+    for name in ("iommu", f"{kernel.cpu}_iommu"):
+        chosen = [part for part in kernel.settings(name) if part in ("on", "off", "force")]
+        if chosen and chosen[-1] == "off":
+            return f"{name}=off"
+    return None
+
+
+def _passthrough(tree: Tree, kernel: Kernel, groups: list[str]) -> bool:
+    said = [part == "pt" for part in kernel.settings("iommu") if part in ("pt", "nopt")]
+    said += [part in ("1", "on", "y", "Y") for part in kernel.settings("iommu.passthrough")]
+    if said:
+        return said[-1]
+    types = [tree.text(f"{GROUPS}/{name}/type") for name in groups]
+    return bool(types) and all(one == "identity" for one in types)
+
+
+def _remapping(tree: Tree) -> bool | None:
+    """Tell by the names of the interrupt chips, which begin with IR- where the IOMMU remaps interrupts."""
+    text = tree.text("/proc/interrupts")
+    if not text:
+        return None
+    if re.search(r"\sIR-(PCI|IO-APIC|HPET|DMAR)", text):
+        return True
+    return False if re.search(r"\s(IO-APIC|PCI-MSIX?)\b", text) else None
