@@ -274,6 +274,28 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         "char-nvidia*",
         also=lambda text: ".." not in text,
     ),
+    "pci_id": lambda: pattern("four hexadecimal digits, quoted", r"[0-9A-Fa-f]{4}", 4, "10de", "20B0"),
+    "pci_class": lambda: pattern(
+        "two, four or six hexadecimal digits, quoted", r"([0-9A-Fa-f]{2}){1,3}", 6, "03", "0302", "030200"
+    ),
+    "pci_address": lambda: pattern(
+        "a PCI address as lspci prints it, quoted, such as 0000:41:00.0",
+        r"([0-9A-Fa-f]{4,8}:)?[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]\.[0-7]",
+        16,
+        "0000:41:00.0",
+        "c1:00.0",
+    ),
+    "kernel_module": lambda: pattern(
+        "a kernel module: letters, digits, '_' and '-'", r"[A-Za-z0-9][A-Za-z0-9_-]*", 55, "nouveau", "snd_hda_intel"
+    ),
+    "kernel_parameter": lambda: pattern(
+        "a kernel parameter of letters, digits and ._,:/=+-, such as iommu=pt",
+        r"[A-Za-z0-9][A-Za-z0-9._-]*(=[A-Za-z0-9._,:/=+-]+)?",
+        256,
+        "iommu=pt",
+        "vfio-pci.disable_idle_d3=1",
+        "quiet",
+    ),
     "size": lambda: pattern("a number with k, m or g", r"[0-9]{1,9}[kmgKMG]?", 10, "64m", "1000"),
     "version": lambda: pattern("a version such as 1.41.0", _VERSION, 32, "1.41.0", "2.0.0rc1"),
     "requirement": lambda: pattern(
