@@ -195,17 +195,18 @@ class Federation:
             "--superexec-auth-secret-file", str(self.home / "secret"),
         )  # fmt: skip
 
-    def start_supernode(self, name: str, key: str = "", certificate: Path | None = None) -> None:
+    def start_supernode(self, name: str, key: str = "", certificate: Path | None = None, more: str = "") -> None:
         """Start a SuperNode; its SuperExec is its own child here, a host of its own has two units instead.
 
-        `key` is the name of the SuperNode whose key it has, by default its own, and `certificate` what it trusts.
+        `key` is the name of the SuperNode whose key it has, by default its own, `certificate` what it trusts, and `more`
+        what its configuration has besides its name.
         """
         (port,) = free_ports(1)
         self.start(
             name, "flower-supernode", "--superlink", self.address,
             "--root-certificates", str(certificate or self.certificate),
             "--auth-supernode-private-key", str(self.keys[key or name][0]),
-            "--node-config", f'name="{name}" site="loop"', "--port", str(port),
+            "--node-config", f'name="{name}" site="loop" {more}', "--port", str(port),
         )  # fmt: skip
 
     def environment(self) -> dict[str, str]:
