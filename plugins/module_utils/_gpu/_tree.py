@@ -83,7 +83,7 @@ class Tree:
     def link(self, path: str) -> str | None:
         """Return where a symbolic link points, as written, or None."""
         try:
-            return os.readlink(self.at(path))
+            return _printable(os.readlink(self.at(path)))
         except PermissionError:
             self.denied.append(path)
         except OSError:
@@ -101,4 +101,9 @@ class Tree:
 
     def note(self, path: str, what: str) -> None:
         """Note that a file makes no sense."""
-        self.unreadable.append(f"{path}: {what}")
+        self.unreadable.append(_printable(f"{path}: {what}"))
+
+
+def _printable(text: str) -> str:
+    """Return a name from the file system without the bytes that are no UTF-8, which no result could carry."""
+    return os.fsencode(text).decode("utf-8", "replace")

@@ -58,7 +58,7 @@ def read(root: Path, devices: Sequence[Mapping[str, Any]] | None = None) -> dict
         "firmware": system.firmware,
         "secure_boot": system.secure_boot,
         "lockdown": system.lockdown,
-        "iommu": unit.public(system.parameters),
+        "iommu": unit.public(),
         "gpus": facts,
         "problems": problems,
         "viable": viable,

@@ -30,6 +30,7 @@ class Iommu:
         cpu: C(intel), C(amd) or C(other).
         firmware: whether the firmware describes one.
         enabled: whether the kernel uses it.
+        switched_on: whether the command line says so.
         switched_off: the parameter that switches it off, or None.
         passthrough: whether the host's own devices go past it.
         groups: how many groups there are.
@@ -42,6 +43,7 @@ class Iommu:
     cpu: str
     firmware: bool
     enabled: bool
+    switched_on: bool
     switched_off: str | None
     passthrough: bool
     groups: int
@@ -53,11 +55,15 @@ class Iommu:
     @property
     def parameters_needed(self) -> list[str]:
         """What the command line still lacks so that the kernel uses the IOMMU; AMD kernels do by themselves."""
-        return ["intel_iommu=on"] if self.cpu == "intel" and not self.enabled else []
+        return ["intel_iommu=on"] if self.cpu == "intel" and not self.enabled and not self.switched_on else []
 
-    def public(self, parameters: tuple[str, ...]) -> dict[str, Any]:
-        """Return the facts, with what the command line could have beyond the need."""
-        advised = ["intel_iommu=on"] if self.cpu == "intel" and "intel_iommu=on" not in parameters else []
+    def public(self) -> dict[str, Any]:
+        """Return the facts, with what the command line could have beyond the need.
+
+        Debian and Ubuntu build their kernels so that Intel's IOMMU is on by default, the RHEL family and SUSE do not
+        (CONFIG_INTEL_IOMMU_DEFAULT_ON), hence the advice to say it.
+        """
+        advised = ["intel_iommu=on"] if self.cpu == "intel" and not self.switched_on else []
         return {
             "cpu": self.cpu,
             "firmware": self.firmware,
@@ -79,27 +85,30 @@ def read(tree: Tree, kernel: Kernel) -> Iommu:
         cpu=kernel.cpu,
         firmware=any(tree.exists(f"/sys/firmware/acpi/tables/{name}") for name in (*TABLES[kernel.cpu], "VIOT")),
         enabled=any(own.fullmatch(name) for name in units) and bool(groups),
-        switched_off=_switched_off(kernel),
+        switched_on=_switch(kernel, f"{kernel.cpu}_iommu") == "on",
+        switched_off=next(
+            (f"{name}=off" for name in ("iommu", f"{kernel.cpu}_iommu") if _switch(kernel, name) == "off"), None
+        ),
         passthrough=_passthrough(tree, kernel, groups),
         groups=len(groups),
         interrupt_remapping=_remapping(tree),
-        unsafe_interrupts=_yes(tree, "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"),
-        unsafe_noiommu=_yes(tree, "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"),
+        unsafe_interrupts=_yes(tree, kernel, "vfio_iommu_type1", "allow_unsafe_interrupts"),
+        unsafe_noiommu=_yes(tree, kernel, "vfio", "enable_unsafe_noiommu_mode"),
         acs_override=next((word for word in kernel.parameters if word.startswith("pcie_acs_override")), None),
     )
 
 
-def _yes(tree: Tree, path: str) -> bool:
-    return tree.text(path) in ("Y", "1")
+def _yes(tree: Tree, kernel: Kernel, module: str, name: str) -> bool:
+    """Whether a module has a switch on, or will have when it is loaded."""
+    now = tree.text(f"/sys/module/{module}/parameters/{name}")
+    said = kernel.settings(f"{module}.{name}")
+    return (now or (said[-1] if said else "")).lower() in ("y", "1", "on")
 
 
-def _switched_off(kernel: Kernel) -> str | None:
-    """Return the parameter that is against it; of contradicting mentions the last one counts."""
-    for name in ("iommu", f"{kernel.cpu}_iommu"):
-        chosen = [part for part in kernel.settings(name) if part in ("on", "off", "force")]
-        if chosen and chosen[-1] == "off":
-            return f"{name}=off"
-    return None
+def _switch(kernel: Kernel, name: str) -> str | None:
+    """Return what a parameter says of the IOMMU as a whole; of contradicting mentions the last one counts."""
+    chosen = [part for part in kernel.settings(name) if part in ("on", "off", "force")]
+    return chosen[-1] if chosen else None
 
 
 def _passthrough(tree: Tree, kernel: Kernel, groups: list[str]) -> bool:

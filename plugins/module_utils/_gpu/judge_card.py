@@ -123,14 +123,13 @@ def _use(card: Card) -> Iterator[Problem]:
             "Choose another adapter in the firmware (Primary Display, Boot Display, IGFX or the board's own VGA), or "
             f"leave {device.address} out of nvidia_host_devices.",
         )
-    at_work = [process for process in card.processes if device.driver != VFIO]
-    if at_work:
-        units = sorted({SERVICES[process.name] for process in at_work if process.name in SERVICES})
+    if card.processes and not device.for_vms:
+        units = sorted({SERVICES[process.name] for process in card.processes if process.name in SERVICES})
         stop = f"run `systemctl disable --now {' '.join(units)}`" if units else "stop what is listed"
         yield problem(
             "in_use",
             BLOCKS,
-            f"{device.address} is in use on the host by {listed(at_work)}.",
+            f"{device.address} is in use on the host by {listed(card.processes)}.",
             f"Wait for it or {stop}, then run this again.",
         )
     elif card.processes:
@@ -162,7 +161,7 @@ def _resources(card: Card) -> Iterator[Problem]:
 
 
 def _drivers(card: Card) -> Iterator[Problem]:
-    wrong = [one for one in (card.device, *card.functions) if one.driver != VFIO and not one.bridge]
+    wrong = [one for one in (card.device, *card.functions) if not one.for_vms and not one.bridge]
     if wrong:
         yield problem(
             "not_bound",

@@ -45,16 +45,14 @@ class Kernel:
     in_vm: bool
     vfio_pci: bool | None
 
-    def last(self, *names: str) -> tuple[str, str] | None:
-        """Return the last of these parameters as name and value: the kernel goes by that."""
-        found = [word.partition("=") for word in self.parameters if word.partition("=")[0] in names]
-        return (found[-1][0], found[-1][2]) if found else None
-
     def settings(self, name: str) -> list[str]:
-        """Return the settings that all mentions of a parameter hold, which are separated by commas."""
-        return [
-            part for word in self.parameters if word.startswith(f"{name}=") for part in word[len(name) + 1 :].split(",")
-        ]
+        """Return the settings that all mentions of a parameter hold, which are separated by commas.
+
+        Dashes and underscores in names of parameters are the same to the kernel (Documentation/admin-guide/
+        kernel-parameters.rst).
+        """
+        words = (word.partition("=") for word in self.parameters)
+        return [part for key, _, value in words if key.replace("-", "_") == name for part in value.split(",")]
 
 
 def read(tree: Tree) -> Kernel:

@@ -3,25 +3,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Which cards can be split into instances (MIG); private to the collection.
 
-Source of the products: NVIDIA Multi-Instance GPU User Guide, "Supported GPUs". Source of the device ids: pci.ids.
+Source of the products: NVIDIA Multi-Instance GPU User Guide, "Supported GPUs"
+(docs.nvidia.com/datacenter/tesla/mig-user-guide/supported-gpus.html). Source of the device ids: pci.ids of 2025-06.
 """
 
 from __future__ import annotations
 
 CAPABLE = frozenset(
     {
-        # A100 (40, 64 and 80 GB, SXM4 and PCIe) and its A800
-        *("20b0", "20b1", "20b2", "20b3", "20b5", "20bd", "20f1", "20f3", "20f5", "20f6"),
-        # A30
-        "20b7",
-        # H100 (SXM5, PCIe, NVL), H800, H20
-        *("2321", "2322", "2324", "2329", "2330", "2331", "2336", "2339", "233a"),
-        # H200 (SXM5, NVL), H100 on GH200
-        *("2335", "233b", "2342", "2345", "2348"),
-        # B200, GB200
-        *("2901", "2941"),
-        # RTX PRO 6000 Blackwell (Workstation, Max-Q, Server Edition), RTX PRO 5000 Blackwell
-        *("2bb1", "2bb4", "2bb5", "2bb3"),
+        *("20b0", "20b1", "20f1"),  # A100 40 GB: SXM4, PCIe
+        *("20b2", "20b5"),  # A100 80 GB: SXM4, PCIe
+        "20b7",  # A30
+        *("2330", "2331"),  # H100 80 GB: SXM5, PCIe
+        *("2339", "2321"),  # H100 94 GB: SXM5, PCIe (NVL)
+        "2342",  # H100 on GH200
+        "2329",  # H20
+        *("2335", "233b"),  # H200: SXM5, NVL
+        *("2901", "2941"),  # B200, GB200
+        *("2bb1", "2bb4", "2bb5", "2bb3"),  # RTX PRO 6000 Blackwell (Workstation, Max-Q, Server Edition), 5000
     }
 )
 

@@ -76,6 +76,11 @@ class Device:
         """Its directory in sysfs."""
         return f"{DEVICES}/{self.address}"
 
+    @property
+    def for_vms(self) -> bool:
+        """Whether vfio has it: vfio-pci, or a driver of its family such as nvgrace-gpu-vfio-pci."""
+        return self.driver is not None and self.driver.replace("_", "-").endswith("vfio-pci")
+
     def words(self) -> dict[str, str]:
         """Return what devices are selected by."""
         return {"vendor": self.vendor, "device": self.device, "class": self.cls, "address": self.address}

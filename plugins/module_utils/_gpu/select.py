@@ -57,10 +57,11 @@ def _one(number: int, device: Mapping[str, Any]) -> dict[str, str]:
             )
         given[key] = f"0000:{text}" if key == "address" and text.count(":") == 1 else text
     if not given:
+        said = {key: value for key, value in device.items() if value is not None}
         raise InvalidInput(
-            f"devices[{number}] is {dict(device)!r}, which would mean every PCI device; give it at least one of "
+            f"devices[{number}] is {said!r}, which would mean every PCI device; give it at least one of "
             f"{', '.join(FORMS)}.",
-            details=_about(dict(device), f"[{number}]"),
+            details=_about(said, f"[{number}]"),
         )
     return given
 

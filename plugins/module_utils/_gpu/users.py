@@ -55,9 +55,15 @@ def processes(tree: Tree) -> list[Process]:
             path for path in opened if path and path.startswith(("/dev/vfio/", "/dev/nvidia", "/dev/dri/"))
         )
         if vm or files:
-            name = _vm_name(arguments) if vm else tree.text(f"/proc/{pid}/comm")
+            name = _vm_name(arguments) if vm else _name(tree, pid, program)
             found.append(Process(pid, name or program, vm, "\n".join(arguments), files))
     return found
+
+
+def _name(tree: Tree, pid: int, program: str) -> str | None:
+    """Return the name that a process goes by, of which the kernel keeps fifteen characters."""
+    name = tree.text(f"/proc/{pid}/comm")
+    return program if name and program.startswith(name) else name
 
 
 def _vm_name(arguments: list[str]) -> str | None:
@@ -70,7 +76,7 @@ def device_files(tree: Tree, device: Device) -> set[str]:
     """Return the device files by which a card can be open."""
     files = {f"/dev/dri/{name}" for name in tree.names(f"{device.path}/drm") if re.match(r"card|render", name)}
     files |= {f"/dev/vfio/devices/{name}" for name in tree.names(f"{device.path}/vfio-dev")}
-    if device.driver == "vfio-pci" and device.iommu_group is not None:
+    if device.for_vms and device.iommu_group is not None:
         files |= {f"/dev/vfio/{device.iommu_group}", f"/dev/vfio/noiommu-{device.iommu_group}"}
     told = tree.text(f"/proc/driver/nvidia/gpus/{device.address}/information") or ""
     minor = re.search(r"^Device Minor:\s*(\d+)$", told, re.MULTILINE)
@@ -97,7 +103,7 @@ def using(tree: Tree, device: Device, running: list[Process]) -> list[Process]:
 
 def driver_use(tree: Tree, device: Device) -> list[str]:
     """Return who else holds the driver of a device: C(module nvidia (3 users)); vfio-pci's users are told as VMs."""
-    if device.driver in (None, "vfio-pci"):
+    if device.driver is None or device.for_vms:
         return []
     module = tree.link_name(f"{device.path}/driver/module")
     count = tree.number(f"/sys/module/{module}/refcnt") if module else None

@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Described machines are read and judged right: each description says what the facts have to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sysfs
+
+from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import host
+
+KEYS = {
+    *("kernel", "kernel_command_line", "kernel_parameters", "firmware", "secure_boot", "lockdown", "iommu", "gpus"),
+    *("problems", "viable", "vms"),
+}
+CARD_KEYS = {
+    *("address", "vendor", "device", "subsystem_vendor", "subsystem_device", "class", "name", "driver"),
+    *("driver_override", "iommu_group", "functions", "siblings", "isolated", "numa_node", "sriov"),
+    *("virtual_function_of", "mig_capable", "boot_display", "users", "viable", "ready", "problems"),
+}
+
+
+def codes(problems: list[dict[str, str]]) -> list[str]:
+    """Return the codes of problems."""
+    return [one["code"] for one in problems]
+
+
+@pytest.mark.parametrize("name", sysfs.names())
+def test_a_machine_is_read_and_judged(name: str, tmp_path: Path) -> None:
+    machine = sysfs.load(name)
+    facts = host.read(sysfs.build(machine, tmp_path), machine.get("wanted"))
+    expected = machine["expected"]
+
+    assert facts.keys() == KEYS
+    assert {key: facts[key] for key in expected["host"]} == expected["host"]
+    assert codes(facts["problems"]) == expected["problems"], facts["problems"]
+
+    cards: dict[str, dict[str, Any]] = {card["address"]: card for card in facts["gpus"]}
+    assert list(cards) == list(expected["gpus"])
+    for address, wanted in expected["gpus"].items():
+        card = {**cards[address], "problems": codes(cards[address]["problems"])}
+        assert card.keys() == CARD_KEYS
+        assert {key: card[key] for key in wanted} == wanted, cards[address]["problems"]
+
+
+@pytest.mark.parametrize("name", sysfs.names())
+def test_every_problem_comes_with_a_cure(name: str, tmp_path: Path) -> None:
+    machine = sysfs.load(name)
+    facts = host.read(sysfs.build(machine, tmp_path), machine.get("wanted"))
+    for found in facts["problems"] + [one for card in facts["gpus"] for one in card["problems"]]:
+        assert found.keys() == {"code", "kind", "message", "cure"}
+        assert found["kind"] in {"blocks", "role", "warning"}
+        for text in (found["message"], found["cure"]):
+            assert text.endswith("."), text
+            assert "None" not in text, text
