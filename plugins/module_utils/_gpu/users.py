@@ -140,12 +140,17 @@ def _firmware_framebuffer(tree: Tree, device: Device) -> bool:
 
 
 def boot_display(tree: Tree, device: Device, shown: list[str]) -> bool:
-    """Whether the host shows its console on a device: the firmware chose it, or the first framebuffer is on it."""
+    """Whether the host's console is on a device: the firmware chose it, or the kernel's messages go to its framebuffer.
+
+    A framebuffer on a host whose console is a serial line alone is nobody's loss.
+    """
     marks = [f"{device.path}/boot_vga", f"{device.path}/boot_display"]
     marks += [f"{device.path}/drm/{name}/boot_display" for name in tree.names(f"{device.path}/drm")]
     if any(tree.text(path) == "1" for path in marks) or "firmware" in shown:
         return True
-    return "fb0" in shown and any(
+    if "fb0" not in shown or "tty0" not in (tree.text("/sys/class/tty/console/active") or "tty0").split():
+        return False
+    return any(
         "frame buffer" in (tree.text(f"/sys/class/vtconsole/{name}/name") or "")
         and tree.text(f"/sys/class/vtconsole/{name}/bind") == "1"
         for name in tree.names("/sys/class/vtconsole")

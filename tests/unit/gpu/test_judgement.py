@@ -303,25 +303,26 @@ def test_who_may_not_look_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("changes", "shown"),
+    ("changes", "consoles", "shown"),
     [
-        ({"boot_vga": 0}, False),
-        ({"boot_vga": 1}, True),
-        ({"files": {"boot_display": "1"}}, True),
-        ({"drm": ["card0"], "files": {"drm/card0/boot_display": "1"}}, True),
-        ({"fb": "fb0"}, True),
-        ({"fb": "fb1"}, False),
+        ({"boot_vga": 0}, "tty0", False),
+        ({"boot_vga": 1}, "ttyS0", True),
+        ({"files": {"boot_display": "1"}}, "ttyS0", True),
+        ({"drm": ["card0"], "files": {"drm/card0/boot_display": "1"}}, "ttyS0", True),
+        ({"fb": "fb0"}, "ttyS0 tty0", True),
+        ({"fb": "fb0"}, None, True),
+        ({"fb": "fb0"}, "ttyS0", False),
+        ({"fb": "fb1"}, "tty0", False),
     ],
 )
-def test_the_boot_display(read: Read, changes: dict[str, Any], shown: bool) -> None:
-    console = {
-        "links": {"/sys/class/vtconsole/vtcon1": "../../devices/virtual/vtconsole/vtcon1"},
-        "files": {
-            "/sys/devices/virtual/vtconsole/vtcon1/name": "(M) frame buffer device\n",
-            "/sys/devices/virtual/vtconsole/vtcon1/bind": "1\n",
-        },
+def test_the_boot_display(read: Read, changes: dict[str, Any], consoles: str | None, shown: bool) -> None:
+    files = {
+        "/sys/devices/virtual/vtconsole/vtcon1/name": "(M) frame buffer device\n",
+        "/sys/devices/virtual/vtconsole/vtcon1/bind": "1\n",
+        **({"/sys/class/tty/console/active": f"{consoles}\n"} if consoles else {}),
     }
-    card = read(changes, **console)["gpus"][0]
+    links = {"/sys/class/vtconsole/vtcon1": "../../devices/virtual/vtconsole/vtcon1"}
+    card = read(changes, files=files, links=links)["gpus"][0]
     assert card["boot_display"] == shown
     if shown:
         assert "Primary Display" in cure(card["problems"], "boot_display", "blocks")
