@@ -12,8 +12,8 @@ configuration are not for tools), ``bootloader`` (the tool that writes kernel pa
 nothing) and ``loader`` (what the firmware started, if it says so), ``boot`` (kernel parameters in ``all`` entries and
 in ``any`` of them), ``initramfs`` (initramfs-tools, dracut or nothing), ``driverctl`` and ``vfio_builtin`` (whether
 they are there), ``kvm`` (whether there is the group), ``state``, ``files`` (path to "SHA-256 MODE" of those that are
-there, driverctl's with their word in ``overrides``), ``drivers`` (PCI address to its driver or nothing). Changes
-nothing.
+there, driverctl's with their word in ``overrides``), ``directories`` (of files, those that are not there), ``drivers``
+(PCI address to its driver or nothing). Changes nothing.
 """
 
 from __future__ import annotations
@@ -118,9 +118,9 @@ def grub_entries(text: str) -> list[list[str]]:
     entries = []
     for line in text.splitlines():
         words = line.split()
-        if len(words) > 1 and words[0] in ("linux", "linuxefi") and "memtest" not in words[1]:
-            if not {"single", "recovery"} & set(words[2:]):
-                entries.append(words[2:])
+        starts = len(words) > 1 and words[0] in ("linux", "linuxefi") and "memtest" not in words[1]
+        if starts and not {"single", "recovery"} & set(words[2:]):
+            entries.append(words[2:])
     return entries
 
 
@@ -176,6 +176,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         path[len(host.root) :]: host.text(path[len(host.root) :]).strip()
         for path in glob.glob(host.path("/etc/driverctl.d/pci-*"))
     }
+    folders = sorted({"/etc/driverctl.d", *(os.path.dirname(path) for path in request["files"])})
     builtin = host.text(f"/lib/modules/{os.uname().release}/modules.builtin")
     return {
         "family": kind,
@@ -191,6 +192,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "state": known,
         "files": {path: found for path in [*request["files"], *overrides] if (found := host.described(path))},
         "overrides": overrides,
+        "directories": [path for path in folders if not os.path.isdir(host.path(path))],
         "drivers": drivers(host),
     }
 
