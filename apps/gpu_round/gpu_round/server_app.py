@@ -82,7 +82,7 @@ class Naming(FedAvg):
             "devices": {name: named(nodes[name]["devices"]) for name in sorted(nodes)},
             "training": {name: nodes[name] for name in sorted(nodes)},
         }
-        # In the order of the names, so that the result does not depend on who answered first; all have as many examples.
+        # By name, so that the result does not depend on who answered first; all have as many examples.
         mean = np.mean([weights[name] for name in sorted(weights)], axis=0, dtype=np.float64)
         return ArrayRecord([mean.astype(np.float32)]), MetricRecord({"nodes": len(nodes)})
 

@@ -198,8 +198,8 @@ class Federation:
     def start_supernode(self, name: str, key: str = "", certificate: Path | None = None, more: str = "") -> None:
         """Start a SuperNode; its SuperExec is its own child here, a host of its own has two units instead.
 
-        `key` is the name of the SuperNode whose key it has, by default its own, `certificate` what it trusts, and `more`
-        what its configuration has besides its name.
+        `key` is the name of the SuperNode whose key it has, by default its own, `certificate` what it trusts, and
+        `more` what its configuration has besides its name.
         """
         (port,) = free_ports(1)
         self.start(
