@@ -15,6 +15,7 @@ from .faults import Faults
 from .flow.lcm import Lcm
 from .flow.rest import FlowRest
 from .gate import Gate
+from .hostlife import HostLife
 from .imagelife import ImageLife
 from .netlife import NetLife
 from .rpc import Rpc
@@ -44,8 +45,9 @@ class Site:
         self.life = VmLife(self.cloud, driver, self.clock, self.faults)
         self.nets = NetLife(self.cloud, self.clock, self.faults)
         self.images = ImageLife(self.cloud, self.clock, self.faults, self.life.schedule)
+        self.hosts = HostLife(self.cloud, self.clock, self.life.schedule)
         self.groups = SecurityGroupLife(self.cloud, self.clock, self.faults, self.life)
-        self.rpc = Rpc(self.cloud, self.life, self.nets, self.images, self.groups, self.faults)
+        self.rpc = Rpc(self.cloud, self.life, self.nets, self.images, self.groups, self.hosts, self.faults)
         self.lcm = Lcm(self.cloud, self.rpc, self.clock)
         self.flow = FlowRest(self.cloud, self.rpc, self.lcm, self.clock)
         self.gate = Gate(self.cloud, self.rpc, self.lcm, self.faults)
@@ -69,6 +71,7 @@ class Site:
         self.clock.start()
         self.life.reconcile()
         self.nets.reconcile()
+        self.hosts.reconcile()
         self.images.reconcile()
         self.groups.reconcile()
         self.lcm.reconcile()

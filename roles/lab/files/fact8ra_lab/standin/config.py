@@ -26,6 +26,8 @@ class Timers:
     network: float = 0.01
     #: How long an image stays LOCKED while it is copied, and in DELETE.
     image: float = 0.01
+    #: How long it takes to monitor a host that was offline.
+    host: float = 0.01
     #: How long it takes to bring new rules of a security group to one VM.
     secgroup: float = 0.01
     #: How long a VM stays in RUNNING after poweroff, and in POWEROFF after resume, before it changes.

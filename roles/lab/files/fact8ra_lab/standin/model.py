@@ -310,6 +310,12 @@ class Host(Resource):
     cpu: int = 800  # per cent
     mem_kb: int = 16777216
     pci: list[Vector] = field(default_factory=list)
+    #: What is on its bus, whether OpenNebula knows it or not.
+    bus: list[Vector] = field(default_factory=list)
+    #: What the front-end's pci.conf lets it report: a filter as in PCI_FILTER, empty for all.
+    probe: str = ""
+    #: Whether it was offline and not monitored since.
+    unmonitored: bool = False
     vms: list[int] = field(default_factory=list)
 
     @property

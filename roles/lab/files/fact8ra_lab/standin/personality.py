@@ -105,6 +105,8 @@ class Personality:
     #: Whether groups show rules for VLANs, and VM quotas count PCI devices.
     group_vlan_rules: bool = True
     pci_quotas: bool = True
+    #: Whether PCI_FILTER and PCI_SHORT_ADDRESS of hosts and clusters are read.
+    host_pci_filter: bool = True
     #: Whether zones name a gRPC endpoint.
     grpc: bool = True
     # Images.
@@ -149,6 +151,7 @@ _V6_10: Final = Personality(
     public_cloud=True,
     group_vlan_rules=False,
     pci_quotas=False,
+    host_pci_filter=False,
     grpc=False,
     image_modtime=False,
     filesystem_images=False,

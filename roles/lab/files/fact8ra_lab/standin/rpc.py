@@ -22,8 +22,9 @@ from .api.vntemplates import VNTemplateApi
 from .cloud import Cloud
 from .errors import AUTHENTICATION, INTERNAL, RPC_API, CallError, OneError
 from .faults import Faults
+from .hostlife import HostLife
 from .imagelife import ImageLife
-from .model import VM, Image, Resource, SecurityGroup, VNet
+from .model import VM, Host, Image, Resource, SecurityGroup, VNet
 from .netlife import NetLife
 from .seclife import SecurityGroupLife
 from .vmlife import VmLife
@@ -36,13 +37,21 @@ class Rpc:
     """All methods by name."""
 
     def __init__(
-        self, cloud: Cloud, life: VmLife, nets: NetLife, images: ImageLife, groups: SecurityGroupLife, faults: Faults
+        self,
+        cloud: Cloud,
+        life: VmLife,
+        nets: NetLife,
+        images: ImageLife,
+        groups: SecurityGroupLife,
+        hosts: HostLife,
+        faults: Faults,
     ) -> None:
         self.cloud = cloud
         self.life = life
         self.nets = nets
         self.images = images
         self.groups = groups
+        self.hosts = hosts
         self.faults = faults
         self.methods: dict[str, Handler] = {}
         image_api = ImageApi(cloud)
@@ -110,4 +119,5 @@ class Rpc:
         elif method in ("one.secgroup.update", "one.secgroup.commit"):
             self.groups.watch(self.cloud.find(SecurityGroup, result))
         elif method == "one.host.status":
+            self.hosts.watch(self.cloud.find(Host, result))
             self.life.schedule()

@@ -9,6 +9,7 @@ from typing import Any, Final
 from ..access import ADMIN, Caller, Request
 from ..cloud import Cloud
 from ..errors import AUTHORIZATION, INTERNAL, OneError
+from ..hostlife import DISABLED, INIT, MONITORED, OFFLINE
 from ..model import Cluster, Datastore, Host, Image, VNet, Zone
 from ..template import Template
 from ..vmplace import host_usage
@@ -57,9 +58,16 @@ class HostApi(PoolApi[Host]):
         hosts = self.cloud.visible(caller, Host, -2)
         return f"<HOST_POOL>{''.join(self.pool_xml(host) for host in hosts)}</HOST_POOL>"
 
+    def update(self, caller: Caller, number: int, text: str, kind: int = 0) -> int:
+        """Source: HostAPI asks for ADMIN, where other objects ask for MANAGE."""
+        self.cloud.allowed(caller, Host, number, ADMIN)
+        return super().update(caller, number, text, kind)
+
     def status(self, caller: Caller, number: int, status: int) -> int:
+        """Source: HostAPI::status, Host::enable: one that was offline is monitored again first."""
         host = self.cloud.allowed(caller, Host, number, ADMIN)
-        states = {0: 2, 1: 4, 2: 8}  # enabled -> MONITORED, disabled -> DISABLED, offline -> OFFLINE
+        host.unmonitored = host.unmonitored or host.state == OFFLINE or status == 2
+        states = {0: INIT if host.unmonitored else MONITORED, 1: DISABLED, 2: OFFLINE}
         if status not in states:
             raise OneError(INTERNAL, f"Wrong status code: {status}")
         host.state = states[status]
