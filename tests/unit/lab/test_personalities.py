@@ -513,7 +513,7 @@ def test_what_the_scheduler_says_of_a_vm_that_no_host_can_take(started: Callable
     standin.until(lambda: "SCHED_MESSAGE" in standin.one("one.vm.info", number))
     message = ElementTree.fromstring(standin.one("one.vm.info", number)).findtext("USER_TEMPLATE/SCHED_MESSAGE") or ""
     old = "Cannot dispatch VM: No host with enough capacity to deploy the VM"
-    assert message.endswith(old if version in OLD else "[HOST] Not enough capacity on hosts: 0,1")
+    assert message.endswith(old if version in OLD else "[HOST] Not enough CPU on hosts: 0,1")
     standin.one("one.vm.action", "terminate-hard", number)
 
 

@@ -232,7 +232,7 @@ def test_vm_waits_for_capacity() -> None:
         standin.one("one.template.allocate", 'NAME="big"\nCPU="0.6"\nMEMORY="300"')
         first, second = (standin.one("one.template.instantiate", 0, name, False, "", False) for name in "ab")
         reach(standin, first, 3, 3)
-        standin.until(lambda: "Not enough capacity on hosts: 0" in standin.one("one.vm.info", second))
+        standin.until(lambda: "Not enough CPU on hosts: 0" in standin.one("one.vm.info", second))
         assert state(standin, second) == (1, 0)
         standin.one("one.vm.action", "terminate-hard", first)
         reach(standin, second, 3, 3)

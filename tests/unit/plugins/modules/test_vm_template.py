@@ -30,7 +30,7 @@ TEMPLATE: dict[str, Any] = {
 }
 
 
-def test_life_of_a_template(tenant: Site) -> None:
+def test_life_of_a_template(admin: Site) -> None:
     update = {
         "memory": 2048,
         "mode": "640",
@@ -41,8 +41,8 @@ def test_life_of_a_template(tenant: Site) -> None:
         "features": {"guest_agent": True},
         "attributes": {"description": "x", "graphics": {"type": "VNC"}, "empty": ""},
     }
-    template = tenant.lifecycle(vm_template, "vm_template", create=TEMPLATE, update=update)
-    assert (template["mode"], template["uname"]) == ("640", "flower")
+    template = admin.lifecycle(vm_template, "vm_template", create=TEMPLATE, update=update)
+    assert (template["mode"], template["uname"]) == ("640", "oneadmin")
     assert template["template"] == {
         "CONTEXT": {"NETWORK": "YES"},
         "CPU": "0.5",

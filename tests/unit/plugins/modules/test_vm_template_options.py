@@ -53,11 +53,11 @@ WHOLE: dict[str, Any] = {
 
 
 @pytest.fixture
-def site(tenant: Site) -> Site:
-    """A tenant with a network C(lan) and a security group C(nodes)."""
-    tenant.run(vnet, name="lan", vn_mad="bridge", address_ranges=[{"ip": "10.71.1.10", "size": 10}])
-    tenant.run(security_group, name="nodes", rules=[])
-    return tenant
+def site(admin: Site) -> Site:
+    """An administrator, who may set every attribute, with a network C(lan) and a security group C(nodes)."""
+    admin.run(vnet, name="lan", vn_mad="bridge", address_ranges=[{"ip": "10.71.1.10", "size": 10}])
+    admin.run(security_group, name="nodes", rules=[])
+    return admin
 
 
 def test_every_option_becomes_its_attribute(site: Site) -> None:

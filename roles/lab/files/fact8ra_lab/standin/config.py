@@ -22,6 +22,8 @@ class Timers:
 
     #: How long a VM waits for the scheduler.
     schedule: float = 0.01
+    #: How long until the scheduler tries a VM again that no host could take (SCHED_RETRY_TIME, upstream 60 s).
+    retry: float = 1.0
     #: How long a network stays in LOCK_CREATE and in LOCK_DELETE.
     network: float = 0.01
     #: How long an image stays LOCKED while it is copied, and in DELETE.

@@ -91,10 +91,17 @@ class Personality:
     #: Whether add_role takes an object, else only its text.
     flow_role_as_object: bool = True
     # The scheduler.
-    #: What it writes into SCHED_MESSAGE where no host can take a VM; {hosts} are their ids.
-    no_pci: str = "[HOST] Unavailable PCI devices on hosts: {hosts}"
-    no_capacity: str = "[HOST] Not enough capacity on hosts: {hosts}"
-    no_hosts: str = "[HOST] Not enough capacity on hosts: "
+    #: What it writes into SCHED_MESSAGE where no host can take a VM: by what the hosts lack, in the order in which the
+    #: reasons are written one after the other; {hosts} are their ids. None where one text stands for all.
+    reasons: tuple[str, ...] | None = (
+        "[HOST] Not enough CPU on hosts: {hosts}",
+        "[HOST] Not enough MEMORY on hosts: {hosts}",
+        "[HOST] Cannot allocate NUMA on hosts: {hosts}",
+        "[HOST] Unavailable PCI devices on hosts: {hosts}",
+    )
+    no_capacity: str = ""
+    no_hosts: str = "User is not authorized to use any host"
+    no_match: str = "No host meets SCHED_REQUIREMENTS"
     #: Whether a message that is no longer true stays as an empty one.
     keeps_empty_message: bool = False
     #: Whether VMs show the plan that placed them.
@@ -143,9 +150,10 @@ _V6_10: Final = Personality(
     flow_no_object="KEY: {key} must be a Hash; SCHEMA:",
     flow_no_boolean="",
     flow_inputs=_CUSTOM_ATTRS,
-    no_pci=_NO_CAPACITY,
+    reasons=None,
     no_capacity=_NO_CAPACITY,
     no_hosts="Cannot dispatch VM: No hosts enabled to run VMs",
+    no_match="Cannot dispatch VM: No host meets capacity and SCHED_REQUIREMENTS: {requirements}",
     keeps_empty_message=True,
     history_plan=False,
     public_cloud=True,

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
-from . import addresses, quotas
+from . import addresses, quotas, vmnuma
 from .access import USE, Caller, Request
 from .cloud import Cloud, now
 from .errors import ALLOCATE, OneError
@@ -40,8 +40,8 @@ _INHERITED: Final = (
 #: Parts of a template that become the VM's TEMPLATE; the rest is its USER_TEMPLATE.
 _CORE: Final = (
     "CPU", "VCPU", "MEMORY", "DISK", "NIC", "NIC_ALIAS", "PCI", "CONTEXT", "OS", "FEATURES", "GRAPHICS", "INPUT", "RAW",
-    "TOPOLOGY", "CPU_MODEL", "VMGROUP", "NIC_DEFAULT", "TM_MAD_SYSTEM", "VCPU_MAX", "MEMORY_MAX", "MEMORY_SLOTS",
-    "MEMORY_RESIZE_MODE",
+    "TOPOLOGY", "NUMA_NODE", "CPU_MODEL", "VMGROUP", "NIC_DEFAULT", "TM_MAD_SYSTEM", "VCPU_MAX", "MEMORY_MAX",
+    "MEMORY_SLOTS", "MEMORY_RESIZE_MODE",
 )  # fmt: skip
 #: State of an image that a VM takes, by its state before and whether it is persistent.
 _TAKEN: Final = {
@@ -226,6 +226,7 @@ def create(cloud: Cloud, caller: Caller, template: Template, origin: Origin, hol
     ]
     cloud.authorize(caller, *requests)
     _check_sizes(template)
+    vmnuma.parse_topology(template)
     demand_of = template.clone()
     demand_of["DISK"] = [
         dict(disk) | {"SIZE": disk.get("SIZE") or str(image.size if image else 0)}
@@ -268,9 +269,10 @@ def create(cloud: Cloud, caller: Caller, template: Template, origin: Origin, hol
     system = template.vectors("OS")[0] if template.vectors("OS") else {}
     core.put("OS", {"MACHINE": "q35", "UUID": str(uuid.uuid4())} | system)
     public = " & !(PUBLIC_CLOUD = YES)" if cloud.personality.public_cloud else ""
+    pinned = "(PIN_POLICY = PINNED)" if vmnuma.pinned(template) else "!(PIN_POLICY = PINNED)"
     core.put("AUTOMATIC_DS_REQUIREMENTS", '("CLUSTERS/ID" @> 0)')
     core.put("AUTOMATIC_NIC_REQUIREMENTS", '("CLUSTERS/ID" @> 0)')
-    core.put("AUTOMATIC_REQUIREMENTS", f"(CLUSTER_ID = 0){public} & !(PIN_POLICY = PINNED)")
+    core.put("AUTOMATIC_REQUIREMENTS", f"(CLUSTER_ID = 0){public} & {pinned}")
     core.put("CREATED_BY", str(caller.uid))
     core.put("TEMPLATE_ID", str(origin.template_id))
     core.put("VMID", str(vm.id))

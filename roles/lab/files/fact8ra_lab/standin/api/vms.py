@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .. import vmcreate
+from .. import vmcreate, vmrestricted
 from ..access import ADMIN, MANAGE, Caller
 from ..cloud import Cloud
-from ..errors import ACTION
+from ..errors import ACTION, AUTHORIZATION, OneError
 from ..model import VM
 from ..template import Template, escape
 from ..vmlife import VmLife
@@ -120,6 +120,10 @@ class VmApi(PoolApi[VM]):
     def allocate(self, caller: Caller, text: str, hold: bool = False) -> int:
         template = self.cloud.parse(text)
         self.cloud.authorize(caller, self.cloud.may_create(caller, "VM"))
+        restricted = "" if caller.admin else vmrestricted.first(template)
+        if restricted:
+            text = f"User [{caller.uid}] : VM Template includes a restricted attribute {restricted}."
+            raise OneError(AUTHORIZATION, text)
         name = template.text("NAME") or f"one-{self.cloud.last_ids.get('VM', -1) + 1}"
         template.pop("NAME", None)
         return vmcreate.create(self.cloud, caller, template, vmcreate.Origin(-1, name), hold, []).id

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import vmcreate
+from .. import vmcreate, vmrestricted
 from ..access import MANAGE, USE, Caller, Request
 from ..cloud import Cloud, now
-from ..errors import ACTION, INTERNAL, OneError
+from ..errors import ACTION, AUTHORIZATION, INTERNAL, OneError
 from ..model import VMTemplate
 from ..template import Template
 from ..xmlout import field, header_xml
@@ -43,7 +43,17 @@ class VMTemplateApi(PoolApi[VMTemplate]):
     def allocate(self, caller: Caller, text: str) -> int:
         template = self.cloud.parse(text)
         self.cloud.authorize(caller, self.cloud.may_create(caller, "TEMPLATE"))
+        name = "" if caller.admin else vmrestricted.first(template)
+        if name:
+            text = f"User [{caller.uid}] : VM Template includes a restricted attribute {name}."
+            raise OneError(AUTHORIZATION, text)
         return self._create(caller, template)
+
+    def _keep_restricted(self, caller: Caller, item: VMTemplate, changes: Template, append: bool) -> None:
+        name = "" if caller.admin else vmrestricted.changed(changes, item.template, append)
+        if name:
+            how = "User Template includes a restricted attribute" if append else "Tried to change restricted attribute:"
+            raise OneError(INTERNAL, f"Cannot update template. {how} {name}")
 
     def _create(self, caller: Caller, template: Template) -> int:
         name = template.text("NAME")
@@ -106,6 +116,10 @@ class VMTemplateApi(PoolApi[VMTemplate]):
         added = self.cloud.parse(extra)
         for key in ("NAME", "TEMPLATE_ID", "TEMPLATE_NAME"):
             added.pop(key, None)
+        restricted = "" if caller.admin else vmrestricted.changed(added, item.template, True)
+        if restricted:
+            text = f"User [{caller.uid}] : User Template includes a restricted attribute {restricted}."
+            raise OneError(AUTHORIZATION, text)
         template.merge(added)
         requests = [Request(USE, "TEMPLATE", item)]
         if extra:
