@@ -89,7 +89,8 @@ def parameters(facts: Mapping[str, Any], look: Mapping[str, Any], further: Seque
 
 def _unused_iommu(facts: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[str]:
     """An IOMMU that no reboot would switch on, since the kernel was started with all that it takes."""
-    if not facts["iommu"]["enabled"] and not set(wanted) - set(facts["kernel_parameters"]):
+    told = any(problem["kind"] == "blocks" and "iommu" in problem["code"] for problem in facts["problems"])
+    if not facts["iommu"]["enabled"] and not told and not set(wanted) - set(facts["kernel_parameters"]):
         yield (
             "the kernel does not use the IOMMU, though its command line has all that it takes: look for DMAR, AMD-Vi "
             "and IOMMU in `journalctl -k -b`, and update the firmware"
