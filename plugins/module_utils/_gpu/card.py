@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import mig, users
+from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import iommu, mig, users
 from ansible_collections.fact8ra.flower.plugins.module_utils._gpu._problems import blocked, clear
 from ansible_collections.fact8ra.flower.plugins.module_utils._gpu._tree import Tree
 from ansible_collections.fact8ra.flower.plugins.module_utils._gpu.judge_card import Card, judge
@@ -38,7 +38,12 @@ def functions(devices: Sequence[Device], card: Device) -> list[Device]:
 
 
 def read(
-    tree: Tree, devices: Sequence[Device], device: Device, running: list[users.Process], name: str | None
+    tree: Tree,
+    devices: Sequence[Device],
+    device: Device,
+    running: list[users.Process],
+    name: str | None,
+    translated: bool,
 ) -> dict[str, Any]:
     """Return what is known of a card, judged as if nothing about the host were in the way."""
     others = functions(devices, device)
@@ -56,6 +61,8 @@ def read(
         foreign=tuple(foreign),
         processes=tuple(held[pid] for pid in sorted(held)),
         boot_display=users.boot_display(tree, device, shown),
+        translated=translated,
+        reserved=iommu.reserves(tree, device.iommu_group),
         switches=tuple(one.address for one in devices if one.vendor == "10de" and one.cls.startswith("0680")),
     )
     problems = judge(card)

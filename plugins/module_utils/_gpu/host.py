@@ -45,7 +45,9 @@ def read(root: Path, devices: Sequence[Mapping[str, Any]] | None = None) -> dict
     meant = card.chosen(functions, wanted)
     called = names.find(tree, {(one.vendor, one.device) for one in meant})
     # cards first: what is found odd about them is told with the host's problems
-    facts = [card.read(tree, functions, one, running, called.get((one.vendor, one.device))) for one in meant]
+    facts = [
+        card.read(tree, functions, one, running, called.get((one.vendor, one.device)), unit.enabled) for one in meant
+    ]
     problems = judge_host.judge(tree, system, unit, len(meant), wanted)
     viable = not blocked(problems)
     for one in facts:

@@ -98,6 +98,16 @@ def read(tree: Tree, kernel: Kernel) -> Iommu:
     )
 
 
+def reserves(tree: Tree, group: int | None) -> bool:
+    """Whether the firmware keeps memory for a device of a group, so that the kernel refuses to give it away.
+
+    Regions of type C(direct-relaxable), which graphics and USB have, do no harm
+    (Documentation/ABI/testing/sysfs-kernel-iommu_groups).
+    """
+    regions = "" if group is None else tree.text(f"{GROUPS}/{group}/reserved_regions") or ""
+    return any(line.split()[-1:] == ["direct"] for line in regions.splitlines())
+
+
 def _yes(tree: Tree, kernel: Kernel, module: str, name: str) -> bool:
     """Whether a module has a switch on, or will have when it is loaded."""
     now = tree.text(f"/sys/module/{module}/parameters/{name}")

@@ -40,6 +40,8 @@ class Card:
         processes: what uses it or one of its functions.
         boot_display: whether the host's console is on it.
         switches: addresses of the host's NVSwitches.
+        translated: whether the host's IOMMU is in use.
+        reserved: whether the firmware keeps memory for a device of the group (RMRR, unity map).
     """
 
     device: Device
@@ -48,6 +50,8 @@ class Card:
     processes: tuple[Process, ...]
     boot_display: bool
     switches: tuple[str, ...]
+    translated: bool
+    reserved: bool
 
 
 def judge(card: Card) -> list[Problem]:
@@ -101,6 +105,23 @@ def _kind(card: Card) -> Iterator[Problem]:
 
 def _group(card: Card) -> Iterator[Problem]:
     device = card.device
+    if card.translated and device.iommu_group is None:
+        yield problem(
+            "no_group",
+            BLOCKS,
+            f"{device.address} is in no IOMMU group though the IOMMU is in use: no unit of it has the device.",
+            "Switch off Intel VMD for its slot in the firmware, take igfx_off out of intel_iommu for a GPU of the CPU, "
+            "or put the card into another slot.",
+        )
+    if card.reserved:
+        yield problem(
+            "memory_reserved",
+            BLOCKS,
+            f"The firmware keeps memory for a device in IOMMU group {device.iommu_group} (a region of type direct), and "
+            "the kernel refuses to give the group away.",
+            "Switch off what the firmware shares with the slot (HPE: Shared Memory Features of the slot), update the "
+            "firmware, or put the card into another slot.",
+        )
     if not card.foreign:
         return
     yield problem(

@@ -18,6 +18,8 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import host
 GPU = "0000:4b:00.0"
 RIGHT = sysfs.load("secure_boot")
 
+ISA = {"vendor": "8086", "device": "a1c3", "class": "060100", "driver": "lpc_ich"}
+
 Facts = dict[str, Any]
 Read = Callable[..., Facts]
 
@@ -209,6 +211,21 @@ def test_a_bridge_by_its_header_alone_is_one(read: Read) -> None:
     card = read(devices=copy.deepcopy({**RIGHT["devices"], "0000:4a:00.0": odd}))["gpus"][0]
     assert card["siblings"][0]["bridge"] is True
     assert card["isolated"]
+
+
+def test_a_card_that_no_unit_translates_for(read: Read) -> None:
+    devices = {GPU: {"vendor": "10de", "device": "2331", "class": "030200"}, "0000:00:1f.0": {**ISA, "group": 3}}
+    card = read(devices=devices)["gpus"][0]
+    assert not card["isolated"]
+    assert "Intel VMD" in cure(card["problems"], "no_group", "blocks")
+    assert read(devices=devices, units=[])["gpus"][0]["problems"][0]["code"] == "not_bound"
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("direct", True), ("direct-relaxable", False), ("msi", False)])
+def test_memory_that_the_firmware_keeps(read: Read, kind: str, refused: bool) -> None:
+    regions = f"0x00000000bdf6f000 0x00000000bdf7efff {kind}\n0x00000000fee00000 0x00000000feefffff msi\n"
+    problems = read(files={"/sys/kernel/iommu_groups/18/reserved_regions": regions})["gpus"][0]["problems"]
+    assert [one["code"] for one in problems] == (["memory_reserved"] if refused else [])
 
 
 def test_functions_go_with_the_card_and_are_bound_with_it(read: Read) -> None:

@@ -46,6 +46,18 @@ def test_a_machine_is_read_and_judged(name: str, tmp_path: Path) -> None:
         assert {key: card[key] for key in wanted} == wanted, cards[address]["problems"]
 
 
+def test_the_trees_have_the_kernels_links(tmp_path: Path) -> None:
+    root = sysfs.build(sysfs.load("consumer_card"), tmp_path)
+    card = root / "sys/bus/pci/devices/0000:01:00.1"
+    assert str(card.readlink()) == "../../../devices/pci0000:00/0000:00:01.0/0000:01:00.1"
+    assert str((card / "driver").readlink()) == "../../../../bus/pci/drivers/snd_hda_intel"
+    assert str((card / "iommu_group").readlink()) == "../../../../kernel/iommu_groups/1"
+    assert (root / "sys/kernel/iommu_groups/1/devices/0000:01:00.1").resolve() == card.resolve()
+    assert not [
+        path for path in root.rglob("*") if path.is_symlink() and not path.exists() and "proc" not in path.parts
+    ]
+
+
 @pytest.mark.parametrize("name", sysfs.names())
 def test_every_problem_comes_with_a_cure(name: str, tmp_path: Path) -> None:
     machine = sysfs.load(name)

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import sysfs
 import yaml
 from module_runner import ModuleFailed, run_module
 
+from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import judge_card, judge_host
 from ansible_collections.fact8ra.flower.plugins.modules import gpu_host_facts
 
 
@@ -46,6 +50,25 @@ def test_it_documents_what_it_returns(run: Any) -> None:
     told = yaml.safe_load(gpu_host_facts.RETURN)["ansible_facts"]["contains"]["fact8ra_gpu_host"]["contains"]
     assert facts.keys() == told.keys()
     assert facts["gpus"][0].keys() == told["gpus"]["contains"].keys()
+
+
+def test_it_documents_the_codes_of_its_problems() -> None:
+    told = yaml.safe_load(gpu_host_facts.RETURN)["ansible_facts"]["contains"]["fact8ra_gpu_host"]["contains"]
+    for module, documented in ((judge_host, told["problems"]), (judge_card, told["gpus"]["contains"]["problems"])):
+        said = re.findall(r"V\((\w+)\)", documented["description"][-1])
+        assert sorted(said) == sorted(re.findall(r'problem\(\s*"(\w+)"', inspect.getsource(module)))
+
+
+def test_hypervisors_with_python_3_9_can_run_it() -> None:
+    """RHEL 9 and its family have no newer one as their own."""
+    sources = [Path(inspect.getfile(gpu_host_facts)), *Path(inspect.getfile(judge_host)).parent.glob("*.py")]
+    for source in sources:
+        tree = ast.parse(source.read_text(encoding="utf-8"), feature_version=(3, 9))
+        newer = {"pairwise", "slots", "kw_only", "strict", "UTC", "StrEnum", "Self", "TypeAlias"}
+        used = {getattr(node, "arg", None) for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+        used |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        used |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        assert not used & newer, (source, used & newer)
 
 
 @pytest.mark.parametrize(
