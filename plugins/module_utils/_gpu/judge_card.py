@@ -117,7 +117,7 @@ def _group(card: Card) -> Iterator[Problem]:
         yield problem(
             "memory_reserved",
             BLOCKS,
-            f"The firmware keeps memory for a device in IOMMU group {device.iommu_group} (a region of type direct), and "
+            f"The firmware keeps memory for a device in IOMMU group {device.iommu_group} (type direct), and "
             "the kernel refuses to give the group away.",
             "Switch off what the firmware shares with the slot (HPE: Shared Memory Features of the slot), update the "
             "firmware, or put the card into another slot.",
