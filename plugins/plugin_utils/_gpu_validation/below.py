@@ -96,8 +96,8 @@ def opennebula(data: Mapping[str, Any]) -> list[Row]:
 
 
 def _pool(name: str, site: Mapping[str, Any]) -> list[Row]:
-    if site.get("denied"):
-        found = "this tenant may not see hosts, which is OpenNebula's default"
+    if site.get("denied") or site.get("pool") == []:
+        found = "this tenant may not see hosts, as most may not"
         return [
             row("opennebula", name, "PCI pool", UNCHECKED, found, "ask the cloud's operator, who may run this playbook")
         ]

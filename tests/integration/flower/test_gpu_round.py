@@ -29,23 +29,34 @@ def trained(federation: Any, label: str, **config: Any) -> dict[str, Any]:
     )
 
 
-def test_a_round_names_every_device_and_lowers_the_loss(federation: Any) -> None:
-    done = trained(federation, "gpu-round")
-    assert not done["failed"], done
-    final, (row,) = done["metrics"], done["rounds"]
-    assert final["devices"] == {"node-a": "cpu", "node-b": "cpu"}
-    assert (final["nodes"], final["failures"]) == (2, 0)
-    assert final["loss"] < final["initial_loss"]
+def test_gpu_validate_trains_a_round_and_names_every_device(federation: Any, tmp_path: Path) -> None:
+    inventory = federation.inventory(tmp_path)
+    played = federation.playbook(inventory, "gpu_validate.yml", "-e", "gpu_validate_allow_cpu=true")
+    assert played.returncode == 0, played.stdout
+    path = tmp_path / "controller" / "gpu" / "validate.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    judged = json.loads(path.read_text())
+    assert (judged["version"], judged["federation"], judged["passed"]) == (1, "loop", True)
+    assert judged["devices"] == {"node-a": "cpu", "node-b": "cpu"}
+    told = {(row["layer"], row["host"], row["check"]): row["result"] for row in judged["rows"]}
+    assert told["flower", "node-a", "SuperNode"] == told["round", "node-a", "device"] == told["round", "-", "loss"] == "ok"
+    assert told["host", "-", "hypervisors"] == "not checked"
+    assert told["federation", "-", "GPUs"] == "warning"
+    (row,) = json.loads((tmp_path / "controller" / "runs" / judged["run_id"] / "run.json").read_text())["rounds"]
     for node in row["training"].values():
         assert node["framework"] == "numpy"
         assert node["places"] == ["cpu", "cpu"]
         assert node["loss_after"] < node["loss_before"]
-        assert len(node["product_seconds"]) == 1
-    (path,) = [each["path"] for each in done["files"] if each["name"] == "metrics.json"]
-    assert json.loads(Path(path).read_text())["final"] == final
-    # The same seed gives the same weights, bit for bit.
-    again = trained(federation, "gpu-round-again")
-    assert again["metrics"]["digest"] == final["digest"]
+
+
+def test_the_refusal_of_a_federation_without_gpus_submits_nothing(federation: Any, tmp_path: Path) -> None:
+    played = federation.playbook(federation.inventory(tmp_path), "gpu_validate.yml")
+    assert played.returncode != 0
+    judged = json.loads((tmp_path / "controller" / "gpu" / "validate.json").read_text())
+    assert judged["passed"] is False
+    assert [row["layer"] for row in judged["rows"] if row["result"] == "FAILED"] == ["federation"]
+    assert "site_supernode_gpus: 1" in played.stdout
+    assert not (tmp_path / "controller" / "runs").exists()
 
 
 def test_the_refusal_of_a_node_that_promises_a_gpu_is_a_failure_with_its_cause(cold: Any, federation: Any) -> None:

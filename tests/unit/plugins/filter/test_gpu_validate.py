@@ -124,7 +124,8 @@ PROBLEM = [{"code": "iommu_off", "message": "The IOMMU is off.", "cure": "Switch
         ("hosts.node7.facts.gpus", [], "host", "node7", "FAILED", "no such device", "nvidia_host_devices"),
         ("hosts.node7", {"error": "Permission denied"}, "host", "node7", "FAILED", "Permission denied", "SSH"),
         ("hosts", {}, "host", "-", "not checked", "gpu_hosts", "yours to look at"),
-        ("sites.a.pool", [], "opennebula", "a", "FAILED", "no host has such a device", "onehost sync"),
+        ("sites.a.pool", [{"name": "b"}], "opennebula", "a", "FAILED", "no host has such a device", "onehost sync"),
+        ("sites.a.pool", [], "opennebula", "a", "not checked", "may not see hosts", "operator"),
         ("sites.a.pool", None, "opennebula", "a", "FAILED", "did not answer", "one_endpoint"),
         ("sites.a.denied", True, "opennebula", "a", "not checked", "may not see hosts", "operator"),
         (
