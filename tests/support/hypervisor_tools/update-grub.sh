@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 set -eu
-root=$(dirname "$(dirname "$0")")
 PATH=/usr/bin:/bin
+root=$(dirname "$(dirname "$0")")
 echo "${0##*/}${*:+ }$*" >> "$root/calls"
 # shellcheck disable=SC1091
 . "$root/etc/default/grub"
