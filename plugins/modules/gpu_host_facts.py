@@ -25,7 +25,7 @@ options:
   devices:
     description:
       - The devices that count as GPUs; one that fits any of the entries does. All that an entry gives must fit.
-      - The default is NVIDIA's display controllers, C({vendor: "10de", class: "03"}).
+      - The default is NVIDIA's display controllers, vendor V(10de) and class V(03).
       - Values are hexadecimal and need quotes, so that YAML takes no number of them.
     type: list
     elements: dict
@@ -184,9 +184,9 @@ ansible_facts:
             problems:
               description:
                 - What stands against it, as the host's C(problems).
-                - 'The codes: V(not_answering), V(virtual_function), V(virtual_functions_enabled), V(mediated_devices),
-                  V(no_group), V(memory_reserved), V(group_shared), V(boot_display), V(in_use), V(in_use_by_vm),
-                  V(regions_unassigned), V(powered_off), V(not_bound), V(nvswitch).'
+                - The code is one of V(not_answering), V(virtual_function), V(virtual_functions_enabled),
+                  V(mediated_devices), V(no_group), V(memory_reserved), V(group_shared), V(boot_display), V(in_use), V(in_use_by_vm),
+                  V(regions_unassigned), V(powered_off), V(not_bound), V(nvswitch).
               type: list
               elements: dict
         problems:
@@ -195,9 +195,9 @@ ansible_facts:
               says what it is and C(cure) what to do.
             - C(kind) is V(blocks) where somebody has to do something, V(role) where the role C(nvidia_host) does, and
               V(warning) where it works nevertheless.
-            - 'The codes: V(no_iommu), V(iommu_switched_off), V(iommu_off), V(iommu_unused), V(no_interrupt_remapping),
-              V(no_vfio_pci), V(no_virtualization), V(acs_override), V(unsafe_noiommu), V(unsafe_interrupts),
-              V(not_privileged), V(unreadable), V(no_gpu).'
+            - The code is one of V(no_iommu), V(iommu_switched_off), V(iommu_off), V(iommu_unused),
+              V(no_interrupt_remapping), V(no_vfio_pci), V(no_virtualization), V(acs_override), V(unsafe_noiommu), V(unsafe_interrupts),
+              V(not_privileged), V(unreadable), V(no_gpu).
           type: list
           elements: dict
         viable:

@@ -52,7 +52,7 @@ class Kernel:
         kernel-parameters.rst).
         """
         words = (word.partition("=") for word in self.parameters)
-        return [part for key, _, value in words if key.replace("-", "_") == name for part in value.split(",")]
+        return [part for key, _sign, value in words if key.replace("-", "_") == name for part in value.split(",")]
 
 
 def read(tree: Tree) -> Kernel:
