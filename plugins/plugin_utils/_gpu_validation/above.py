@@ -9,7 +9,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from .below import asking
-from .row import FAILED, NVIDIA, OK, UNCHECKED, WARNING, Row, count, integer, listed, mapping, mappings, problems, row
+from .row import (
+    FAILED,
+    NVIDIA,
+    OK,
+    UNCHECKED,
+    WARNING,
+    Row,
+    count,
+    fits,
+    integer,
+    listed,
+    mapping,
+    mappings,
+    problems,
+    row,
+)
 
 _NODES_PLAY = "run playbooks/site.yml with --tags gpu,supernodes"
 _CPU = "cpu"
@@ -21,7 +36,7 @@ def expected(data: Mapping[str, Any]) -> dict[str, int]:
     found = {}
     for name, told in sorted(mapping(data.get("nodes")).items()):
         node = mapping(told)
-        own = [device for device in mappings(node.get("pci")) if str(device.get("vendor", "")).lower() == NVIDIA]
+        own = [device for device in mappings(node.get("pci")) if device.get("vendor") and fits(device, NVIDIA)]
         site = sites.get(str(node.get("site")), {})
         asked = integer(site.get("gpus")) if site.get("required", True) and node.get("pci") is None else 0
         found[name] = max(len(own), integer(node.get("gpus")), asked)

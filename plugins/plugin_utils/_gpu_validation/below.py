@@ -107,17 +107,25 @@ def _pool(name: str, site: Mapping[str, Any]) -> list[Row]:
     devices = [
         (str(host.get("name")), device)
         for host in mappings(site["pool"])
-        for device in mappings(host.get("pci"))
+        for device in mappings(host.get("pci_devices"))
         if fits(device, site)
     ]
     if not devices:
         cure = f"{_HOSTS_PLAY}, or as operator: PCI filters (pci.conf), then onehost sync --force"
         return [row("opennebula", name, "PCI pool", FAILED, "no host has such a device in its PCI pool", cure)]
-    free = sum(1 for _host_name, device in devices if integer(str(device.get("vmid", -1)).replace("-1", "")) == 0)
+    sick = [
+        f"{host.get('name')} is {host.get('state')}" + (f": {host['error']}" if host.get("error") else "")
+        for host in mappings(site["pool"])
+        if "MONITORED" not in str(host.get("state"))
+        and any(fits(device, site) for device in mappings(host.get("pci_devices")))
+    ]
+    free = sum(device.get("vm") is None for _host, device in devices)
     found = (
         f"{count(len(devices), 'device')} on {listed(dict.fromkeys(host for host, _unused in devices))}, {free} free"
     )
-    return [row("opennebula", name, "PCI pool", OK, found)]
+    cure = "OpenNebula gives such a host no VM: onehost enable, or see what its monitoring says"
+    rows = [row("opennebula", name, "host", WARNING, each, cure) for each in sick]
+    return [row("opennebula", name, "PCI pool", OK, found), *rows]
 
 
 def _missing(data: Mapping[str, Any], name: str, told: object) -> list[Row]:
@@ -128,12 +136,12 @@ def _missing(data: Mapping[str, Any], name: str, told: object) -> list[Row]:
         for known in mappings(site.get("pool")):
             if known.get("name") != one_host:
                 continue
-            pool = {str(device.get("address", "")).removeprefix("0000:") for device in mappings(known.get("pci"))}
+            pool = {str(device.get("address", "")) for device in mappings(known.get("pci_devices"))}
             gpus = mappings(mapping(host.get("facts")).get("gpus"))
             lost = [
                 str(gpu.get("address"))
                 for gpu in gpus
-                if gpu.get("driver") == "vfio-pci" and str(gpu.get("address")).removeprefix("0000:") not in pool
+                if gpu.get("driver") == "vfio-pci" and str(gpu.get("address")) not in pool
             ]
             if lost:
                 cure = f"{_HOSTS_PLAY}, which writes the filter and has the host looked at again"

@@ -13,7 +13,7 @@ WARNING = "warning"
 FAILED = "FAILED"
 UNCHECKED = "not checked"
 GUIDE = "docs/gpu.md"
-NVIDIA = "10de"
+NVIDIA = {"vendor": "10de", "class": "03"}
 
 Row = dict[str, str]
 _LONGEST = 400
@@ -65,10 +65,10 @@ def problems(layer: str, host: str, told: object, check: str = "") -> list[Row]:
 
 
 def fits(device: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a PCI device is one that a site asks for: vendor, device and the beginning of the class, where given."""
+    """Whether a PCI device is one that is asked for: vendor, device and the beginning of the class, where both tell."""
     for key in ("vendor", "device", "class"):
-        asked = str(wanted.get(key, "") or "").lower()
-        if asked and not str(device.get(key, "")).lower().startswith(asked):
+        asked, has = (str(each.get(key, "") or "").lower() for each in (wanted, device))
+        if asked and has and not has.startswith(asked):
             return False
     return True
 

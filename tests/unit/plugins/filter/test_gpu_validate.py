@@ -20,6 +20,7 @@ table_of = FilterModule().filters()["gpu_validate_table"]
 
 CARD = "NVIDIA L40S"
 PCI = {"vendor": "10de", "device": "26b9", "class": "0302", "address": "0000:41:00.0"}
+POOL = [{**PCI, "vm": 12}, {**PCI, "address": "0000:c1:00.0", "vm": None}, {**PCI, "class": "0403", "vm": None}]
 TRAINING = {"framework": "torch", "places": ["cuda:0", "cuda:0"], "product_seconds": [0.0012]}
 
 
@@ -46,11 +47,10 @@ def whole() -> dict[str, Any]:
             "a": {
                 "gpus": 1,
                 "vendor": "10de",
+                "class": "03",
                 "required": True,
                 "supernodes": 1,
-                "pool": [
-                    {"name": "node7", "pci": [{**PCI, "vmid": 12}, {**PCI, "address": "0000:c1:00.0", "vmid": -1}]}
-                ],
+                "pool": [{"name": "node7", "state": "MONITORED", "pci_devices": POOL}],
             },
             "b": {"gpus": 0, "supernodes": 1},
         },
@@ -129,7 +129,7 @@ PROBLEM = [{"code": "iommu_off", "message": "The IOMMU is off.", "cure": "Switch
         ("sites.a.pool", None, "opennebula", "a", "FAILED", "did not answer", "one_endpoint"),
         ("sites.a.denied", True, "opennebula", "a", "not checked", "may not see hosts", "operator"),
         (
-            "sites.a.pool.0.pci",
+            "sites.a.pool.0.pci_devices",
             [{**PCI, "address": "0000:99:00.0"}],
             "opennebula",
             "node7",
@@ -137,6 +137,7 @@ PROBLEM = [{"code": "iommu_off", "message": "The IOMMU is off.", "cure": "Switch
             "0000:41:00.0",
             "again",
         ),
+        ("sites.a.pool.0.state", "ERROR", "opennebula", "a", "warning", "node7 is ERROR", "onehost enable"),
         ("nodes.a-0.pci", [], "vm", "a-0", "FAILED", "0 of 1 GPU", "site.yml"),
         ("sites.a.supernodes", 3, "vm", "a", "FAILED", "2 SuperNodes not in the inventory", "scheduler"),
         ("nodes.a-0.pci", None, "vm", "a-0", "not checked", "does not say", "inventory plugin"),
