@@ -185,8 +185,8 @@ ansible_facts:
               description:
                 - What stands against it, as the host's C(problems).
                 - The code is one of V(not_answering), V(virtual_function), V(virtual_functions_enabled),
-                  V(mediated_devices), V(no_group), V(memory_reserved), V(group_shared), V(boot_display), V(in_use), V(in_use_by_vm),
-                  V(regions_unassigned), V(powered_off), V(not_bound), V(nvswitch).
+                  V(mediated_devices), V(no_group), V(memory_reserved), V(group_shared), V(boot_display), V(in_use),
+                  V(in_use_by_vm), V(regions_unassigned), V(powered_off), V(not_bound), V(nvswitch).
               type: list
               elements: dict
         problems:
@@ -196,8 +196,8 @@ ansible_facts:
             - C(kind) is V(blocks) where somebody has to do something, V(role) where the role C(nvidia_host) does, and
               V(warning) where it works nevertheless.
             - The code is one of V(no_iommu), V(iommu_switched_off), V(iommu_off), V(iommu_unused),
-              V(no_interrupt_remapping), V(no_vfio_pci), V(no_virtualization), V(acs_override), V(unsafe_noiommu), V(unsafe_interrupts),
-              V(not_privileged), V(unreadable), V(no_gpu).
+              V(no_interrupt_remapping), V(no_vfio_pci), V(no_virtualization), V(acs_override), V(unsafe_noiommu),
+              V(unsafe_interrupts), V(not_privileged), V(unreadable), V(no_gpu).
           type: list
           elements: dict
         viable:

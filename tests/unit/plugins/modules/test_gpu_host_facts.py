@@ -18,6 +18,8 @@ from module_runner import ModuleFailed, run_module
 from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import judge_card, judge_host
 from ansible_collections.fact8ra.flower.plugins.modules import gpu_host_facts
 
+COLLECTIONS = Path(__file__).parents[4] / ".collections"
+
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -61,7 +63,17 @@ def test_it_documents_the_codes_of_its_problems() -> None:
 
 def test_hypervisors_with_python_3_9_can_run_it() -> None:
     """RHEL 9 and its family have no newer one as their own."""
-    sources = [Path(inspect.getfile(gpu_host_facts)), *Path(inspect.getfile(judge_host)).parent.glob("*.py")]
+    package = "ansible_collections.fact8ra.flower.plugins.module_utils"
+    sources, waiting = set[Path](), {Path(inspect.getfile(gpu_host_facts))}
+    while waiting:
+        source = waiting.pop()
+        sources.add(source)
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package):
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                places = [Path(str(name).replace(".", "/")).with_suffix(".py") for name in names]
+                waiting |= {COLLECTIONS / place for place in places if (COLLECTIONS / place).is_file()} - sources
+    assert len(sources) > 15
     for source in sources:
         tree = ast.parse(source.read_text(encoding="utf-8"), feature_version=(3, 9))
         newer = {"pairwise", "slots", "kw_only", "strict", "UTC", "StrEnum", "Self", "TypeAlias"}
