@@ -297,7 +297,8 @@ def _read(it: Sequence) -> Iterator[Step]:
     conditions: list[str] = ["not found.changed", NO_WRITE]
     if it.kind == "info":
         conditions.append(f"{it.seen('found')} | map(attribute='name') | list == [{_quoted(it.of('pick')['name'])}]")
-    yield Step("found", "Read by name", {**it.data.get("options", {}), **it.data.get("pick", {})}, tuple(conditions))
+    options = {**it.data.get("options", {}), **it.data.get("pick", {})}
+    yield Step("found", "Read by name", options, tuple(conditions), admin=it.admin)
 
 
 def _info_zero(it: Sequence) -> Iterator[Step]:
@@ -305,13 +306,15 @@ def _info_zero(it: Sequence) -> Iterator[Step]:
     given = it.of("zero")
     seen = it.seen("zero")
     default = [f"{seen} | map(attribute='id') | list == [0]", f"{seen}[0].name == {_quoted(given.get('name', ''))}"]
-    yield Step("zero", "Id 0 means object 0", {"id": 0}, ("not zero.changed", *given.get("that", default)), check=True)
+    conditions = ("not zero.changed", *given.get("that", default))
+    yield Step("zero", "Id 0 means object 0", {"id": 0}, conditions, admin=it.admin, check=True)
 
 
 def _absent(it: Sequence) -> Iterator[Step]:
     """What is not there is an empty list."""
     for name, options in (("no_name", {"name": "no such thing"}), ("no_id", {"id": 4242})):
-        yield Step(name, "What is not there is no error", options, (f"not {name}.changed", f"{it.seen(name)} == []"))
+        conditions = (f"not {name}.changed", f"{it.seen(name)} == []")
+        yield Step(name, "What is not there is no error", options, conditions, admin=it.admin)
 
 
 def _hidden(it: Sequence) -> Iterator[Step]:

@@ -61,6 +61,7 @@ SECURITY_GROUP = Kind("security group", "secgroup", "secgrouppool", "SECURITY_GR
 VM_TEMPLATE = Kind("VM template", "template", "templatepool", "VMTEMPLATE", info=(False, False), delete=(False,))
 IMAGE = Kind("image", "image", "imagepool", "IMAGE", delete=(False,))
 VM = Kind("virtual machine", "vm", "vmpool", "VM")
+HOST = Kind("host", "host", "hostpool", "HOST", filtered=False)
 CLUSTER = Kind("cluster", "cluster", "clusterpool", "CLUSTER", filtered=False)
 USER = Kind("user", "user", "userpool", "USER", filtered=False)
 GROUP = Kind("group", "group", "grouppool", "GROUP", filtered=False)
