@@ -17,10 +17,13 @@ description:
     With O(vms=all) OneFlow is asked only where a site has a C(flow_endpoint). Names of clusters are one call more, made
     only where O(group_by) or O(clusters) needs them.
   - The groups of O(role_groups) and one C(site_NAME) a site are there even when they are empty.
-  - Each host has the variables C(site_name), C(ansible_host) where the VM has an address, and, with O(hostvars_prefix)
-    before their names, C(id), C(name), C(ordinal), C(role), C(service), C(service_id), C(state), C(lcm_state), C(host),
-    C(cluster_id), C(labels), C(addresses), C(nics), C(user_template), C(uname) and C(gname), and C(cluster) where the
-    names of clusters are known. What the cloud says is never taken for a template.
+  - Each host has the variables C(site_name), C(one_pci), C(ansible_host) where the VM has an address, and, with
+    O(hostvars_prefix) before their names, C(id), C(name), C(ordinal), C(role), C(service), C(service_id), C(state),
+    C(lcm_state), C(host), C(cluster_id), C(labels), C(addresses), C(nics), C(user_template), C(uname) and C(gname), and
+    C(cluster) where the names of clusters are known. What the cloud says is never taken for a template.
+  - C(one_pci) is a list of the PCI devices of the VM, each with C(vendor), C(device), C(class), C(address) on the
+    host, C(vm_address) in the VM and C(numa_node), as OpenNebula writes them. It is empty for a VM without any. It is
+    there since 1.1.0.
 requirements:
   - pyone >= 6.8
 notes:
@@ -333,7 +336,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _variables(self, host: Host) -> dict[str, Any]:
         prefix = self.get_option("hostvars_prefix")
         # From the cloud, and in part from the VMs themselves: Ansible takes for a template only what is marked as such.
-        variables = {"site_name": host.site, **{f"{prefix}{key}": value for key, value in host.facts.items()}}
+        facts = dict(host.facts)
+        # an answer that an older release put into the cache has none
+        variables = {"site_name": host.site, "one_pci": facts.pop("pci", [])}
+        variables |= {f"{prefix}{key}": value for key, value in facts.items()}
         if host.address is not None:
             variables["ansible_host"] = host.address
         return variables

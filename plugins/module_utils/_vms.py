@@ -58,6 +58,18 @@ class Nic:
 
 
 @dataclass(frozen=True)
+class Pci:
+    """A PCI device that was asked for, as OpenNebula writes it; texts are "" until the VM has a host."""
+
+    vendor: str
+    device: str
+    class_: str
+    address: str
+    vm_address: str
+    numa_node: str
+
+
+@dataclass(frozen=True)
 class Vm:
     """A virtual machine.
 
@@ -72,6 +84,7 @@ class Vm:
     state: int
     lcm_state: int
     nics: tuple[Nic, ...]
+    pci: tuple[Pci, ...]
     user_template: dict[str, Any]
     service_id: int | None
     role: str | None
@@ -145,6 +158,7 @@ def _vm(number: int, data: Mapping[str, Any]) -> Vm:
         state=_state(data.get("STATE")),
         lcm_state=_state(data.get("LCM_STATE")),
         nics=tuple(_nic(place, nic) for place, nic in enumerate(nics) if isinstance(nic, Mapping)),
+        pci=tuple(_pci(device) for device in as_list(data, "TEMPLATE", "PCI") if isinstance(device, Mapping)),
         user_template=user_template,
         service_id=_number(user_template.get("SERVICE_ID")),
         role=_text(user_template, "ROLE_NAME") or None,
@@ -164,6 +178,10 @@ def _nic(place: int, data: Mapping[str, Any]) -> Nic:
         mac=_text(data, "MAC"),
         addresses=tuple(dict.fromkeys(address for address in addresses if address)),
     )
+
+
+def _pci(data: Mapping[str, Any]) -> Pci:
+    return Pci(*(_text(data, key) for key in ("VENDOR", "DEVICE", "CLASS", "ADDRESS", "VM_ADDRESS", "NUMA_NODE")))
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

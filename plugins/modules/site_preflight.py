@@ -13,8 +13,9 @@ version_added: 1.0.0
 author:
   - The fact8ra.flower contributors (@fact8ra)
 description:
-  - Reads, with about a dozen calls, the version, the user's rights and quotas, the image, the network, the capacity of
-    the hosts (where the user may see them), and whether the names that a federation will use are free.
+  - Reads, with about a dozen calls, the version, the user's rights and quotas, the image, the network, the capacity and
+    the PCI devices of the hosts (where the user may see them), and whether the names that a federation will use are
+    free.
   - Fails with everything that is wrong at once, so that nothing is created at a site that cannot take its share.
   - Never changes anything.
 extends_documentation_fragment:
@@ -78,6 +79,70 @@ options:
     type: int
     default: 0
     version_added: 1.1.0
+  supernodes:
+    description: How many of O(vms) are SuperNodes, the VMs of the role C(supernode).
+    type: int
+    default: 0
+    version_added: 1.1.0
+  supernode_vcpus:
+    description: Virtual CPUs of each SuperNode.
+    type: int
+    default: 1
+    version_added: 1.1.0
+  supernode_memory:
+    description: Memory of each SuperNode in MB.
+    type: int
+    default: 0
+    version_added: 1.1.0
+  gpus:
+    description:
+      - PCI devices that each SuperNode is to have, all of one host. Those that the service's own VMs hold count.
+      - It can be checked only where the user may see the hosts.
+    type: int
+    default: 0
+    version_added: 1.1.0
+  gpu_vendor:
+    description: Vendor of the devices, four hexadecimal digits; empty for any.
+    type: str
+    default: 10de
+    version_added: 1.1.0
+  gpu_device:
+    description: Device id of the devices, four hexadecimal digits; empty for any.
+    type: str
+    default: ""
+    version_added: 1.1.0
+  gpu_class:
+    description: Class of the devices, four hexadecimal digits; empty for any.
+    type: str
+    default: ""
+    version_added: 1.1.0
+  gpu_profile:
+    description: Profile of virtual GPUs, as the hosts report it; empty for whole devices.
+    type: str
+    default: ""
+    version_added: 1.1.0
+  gpu_pinning:
+    description:
+      - Whether the CPUs are pinned. OpenNebula takes such VMs to hosts with C(PIN_POLICY=PINNED) only, and others to
+        the other hosts only.
+    type: bool
+    default: true
+    version_added: 1.1.0
+  gpu_required:
+    description:
+      - Whether it is an error when the site cannot give the devices. With V(false) RV(site.gpus) says what it gives.
+      - For a service whose VMs have GPUs, what is missing for more of them is always an error, as VMs of a role are
+        alike.
+    type: bool
+    default: true
+    version_added: 1.1.0
+  gpu_template:
+    description:
+      - Name of a VM template that carries the devices, for users who may not ask for them. Vendor, device, class,
+        profile and pinning are then those of the template.
+    type: str
+    default: ""
+    version_added: 1.1.0
 """
 
 EXAMPLES = r"""
@@ -94,6 +159,26 @@ EXAMPLES = r"""
     vms: 3
     cpu: 3
     memory: 12288
+
+- name: Ask for two A100 for each of two SuperNodes, and go on without where there are none
+  fact8ra.flower.site_preflight:
+    endpoint: https://one.example.eu:2633/RPC2
+    flow_endpoint: https://one.example.eu:2474
+    username: flower
+    password: "{{ vault_one_password }}"
+    site: madrid
+    service: poc-madrid
+    image: Debian 12
+    network: federation
+    vms: 2
+    cpu: 16
+    memory: 131072
+    supernodes: 2
+    supernode_vcpus: 8
+    supernode_memory: 65536
+    gpus: 2
+    gpu_device: 20b5
+    gpu_required: false
 """
 
 RETURN = r"""
@@ -122,6 +207,31 @@ site:
     hosts_visible:
       description: Whether the user may read the hosts, so that their capacity could be checked.
       type: bool
+    image_id:
+      description: Id of the image.
+      type: int
+      version_added: 1.1.0
+    gpus:
+      description: PCI devices of each SuperNode.
+      type: dict
+      version_added: 1.1.0
+      contains:
+        requested:
+          description: How many are asked for.
+          type: int
+        granted:
+          description: How many each SuperNode has or gets.
+          type: int
+        reason:
+          description: Why that is less, or why it cannot be told; else empty.
+          type: str
+          sample: "the hosts have room for 0 of 1 SuperNode with 1 GPU (10de:20b5): hosts node1, node2 have none"
+        numa_nodes:
+          description: NUMA nodes that a VM with pinned CPUs needs, so that each device is on one of its own.
+          type: int
+        in_template:
+          description: For how many the role made the SuperNodes' VM template, as that is now.
+          type: int
     networks_open_to:
       description:
         - Who else may use every virtual network by the cloud's access rules, V(@) and the id of a group, V(#) and that
@@ -142,7 +252,9 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._argspec import CON
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import run_module
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import OpenNebulaError
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import OneFlow
-from ansible_collections.fact8ra.flower.plugins.module_utils._preflight import Needs, collect, problems, summary
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.gpus import judge
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.judge import problems, summary
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.offer import Needs, collect
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
 
 SPEC = CONNECTION.merge(
@@ -165,6 +277,17 @@ SPEC = CONNECTION.merge(
             "cpu": {"type": "float", "required": True},
             "memory": {"type": "int", "required": True},
             "disk_size": {"type": "int", "default": 0},
+            "supernodes": {"type": "int", "default": 0},
+            "supernode_vcpus": {"type": "int", "default": 1},
+            "supernode_memory": {"type": "int", "default": 0},
+            "gpus": {"type": "int", "default": 0},
+            "gpu_vendor": {"type": "str", "default": "10de"},
+            "gpu_device": {"type": "str", "default": ""},
+            "gpu_class": {"type": "str", "default": ""},
+            "gpu_profile": {"type": "str", "default": ""},
+            "gpu_pinning": {"type": "bool", "default": True},
+            "gpu_required": {"type": "bool", "default": True},
+            "gpu_template": {"type": "str", "default": ""},
         },
     ),
 )
@@ -179,14 +302,17 @@ def check(module: AnsibleModule) -> Mapping[str, Any]:
         offer = collect(Client.from_params(params), OneFlow.from_params(params))
     except OpenNebulaError as error:
         raise OpenNebulaError(f"Site {site}: {error.message}", code=error.code, details=error.details) from error
-    found = problems(offer, needs)
+    gpus = judge(offer, needs)
+    found = [*problems(offer, needs), *gpus.problems]
+    for warning in gpus.warnings:
+        module.warn(f"Site {site}: {warning}")
     if found:
         raise OpenNebulaError(
             f"Site {site} ({params['endpoint']}): {'; '.join(found)}.",
             code="preflight",
             details={"site": site, "problems": found},
         )
-    return {"changed": False, "site": summary(offer, needs)}
+    return {"changed": False, "site": {**summary(offer, needs), "gpus": gpus.facts()}}
 
 
 def main() -> None:

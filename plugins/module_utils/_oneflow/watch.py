@@ -26,6 +26,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts impo
     state_of,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document
+from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.placing import Placing
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.states import (
     FAILED_DOWN,
     GOING_DOWN,
@@ -45,7 +46,12 @@ ACTION_GRACE = 10.0
 RETRY_OR_REMOVE = "recover: true tries again, state: absent removes it"
 REMOVE_AND_REPEAT = "remove it with state: absent, and run again; a recover would go on removing all of it"
 MEND_VMS = "bring them back, or remove them"
+MAKE_ROOM = (
+    "give the hosts what the message names, and run again; it goes on from here. state: absent removes the service"
+)
 
+PLACING = frozenset({ServiceState.DEPLOYING, ServiceState.SCALING})
+"""States in which VMs wait for hosts."""
 LEAVING = frozenset({"SHUTDOWN", "EPILOG", "CANCEL", "CLEANUP_DELETE"})
 """What a VM does on its way to DONE."""
 _CORRECT = "remove the service with state: absent and correct its template"
@@ -93,6 +99,7 @@ class Watch:
         self._deadline = clock() + timeout
         self._acted: tuple[Any, float] | None = None
         self._nets_since: float | None = None
+        self._placing = Placing(client, clock)
 
     def label(self, found: Document) -> str:
         """Return a service for messages, with its endpoint."""
@@ -166,6 +173,10 @@ class Watch:
                 details={"id": seen.id},
             )
         self._check_nets(seen, state)
+        causes = self._placing.causes(node_ids(seen.body)) if state in PLACING else []
+        if causes:
+            what = f"has VMs that no host takes; the scheduler says: {'; '.join(causes)}"
+            raise self.failed(seen, what, MAKE_ROOM, code="vm_unplaced")
 
     def _check_nets(self, seen: Document, state: ServiceState | None) -> None:
         if state is not ServiceState.DEPLOYING_NETS:

@@ -136,6 +136,17 @@ def _facts(vm: Vm, clusters: Mapping[int, str] | None, service: Document | None,
             }
             for nic in vm.nics
         ],
+        "pci": [
+            {
+                "vendor": device.vendor,
+                "device": device.device,
+                "class": device.class_,
+                "address": device.address,
+                "vm_address": device.vm_address,
+                "numa_node": device.numa_node,
+            }
+            for device in vm.pci
+        ],
         "user_template": vm.user_template,
     }
     if clusters is not None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import document
-from ansible_collections.fact8ra.flower.plugins.module_utils._preflight import Needs, Offer, problems
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.judge import problems
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.offer import Needs, Offer
 from ansible_collections.fact8ra.flower.plugins.module_utils._rights import Rights
 
 NEEDS = Needs("poc-alpha", "debian", "federation", "existing", vms=2, cpu=2, memory=2048, minimum_version="7.0.0")

@@ -31,6 +31,8 @@ def test_a_site_that_fits(tenant: Site) -> None:
         "uid": 2,
         "groups": ["flower"],
         "vms": 0,
+        "image_id": 0,
+        "gpus": {"requested": 0, "granted": 0, "reason": "", "numa_nodes": 1, "in_template": 0},
         "hosts_visible": False,
         "networks_open_to": ["@1"],
     }

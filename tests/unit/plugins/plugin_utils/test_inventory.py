@@ -110,6 +110,7 @@ def test_hosts_of_a_service() -> None:
         "name": "superlink_0_(service_7)",
         "ordinal": "0",
         "uname": "flower",
+        "pci": [],
         "gname": "flower",
         "state": "ACTIVE",
         "lcm_state": "RUNNING",

@@ -1,34 +1,26 @@
 # Copyright: (c) 2026, fact8ra.flower contributors
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a site offers, held against what a federation asks of it.
+"""Everything that would make provisioning fail at a site, but for what GPUs need.
 
 Private to the collection: it may change without notice.
-
-Reading (C(collect)) and judging (C(problems)) are apart, so that every judgement can be tested without a server.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._errors import NotAuthorized
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import SERVICE, TEMPLATE, OneFlow
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import node_ids
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import Document
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.offer import (
+    Needs,
+    Offer,
+    present,
+    still_needed,
+)
 from ansible_collections.fact8ra.flower.plugins.module_utils._quotas import Demand, Holder, exceeded
 from ansible_collections.fact8ra.flower.plugins.module_utils._rights import Rights, lacking
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict, as_int, as_list
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import (
-    IMAGE,
-    SECURITY_GROUP,
-    VM_TEMPLATE,
-    VNET,
-    Objects,
-)
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_int, as_list
 
 IMAGE_USABLE = frozenset({1, 2})
 """Image states READY and USED, of which VMs can be made (one.image.info)."""
@@ -37,134 +29,12 @@ OPEN_DRIVERS = ("bridge", "dummy", "ovswitch", "ovswitch_vxlan")
 """Values of VN_MAD with which no security group is in force (src/vnm_mad/remotes/*/update_sg of OpenNebula)."""
 
 
-@dataclass(frozen=True)
-class Needs:
-    """What the federation asks of a site.
-
-    Attributes:
-        service: name of the service and of everything that is made for it.
-        image: name of the image of the VMs.
-        network: name of the network to use, to reserve from or to make.
-        network_mode: "existing", "reservation" or "managed".
-        vms: number of VMs.
-        addresses: number of addresses of the network, or None for one a VM.
-        allow_open_network: whether the network may carry a security group that admits everything.
-        allow_shrink: whether the service may have more VMs than are wanted.
-        cpu: physical CPUs of all VMs together.
-        memory: memory of all VMs together in MB.
-        minimum_version: oldest OpenNebula that is accepted, "7.0.0".
-        disk_size: size of each VM's disk in MB; 0 is the image's own.
-    """
-
-    service: str
-    image: str
-    network: str
-    network_mode: str
-    vms: int
-    cpu: float
-    memory: int
-    minimum_version: str
-    addresses: int | None = None
-    allow_open_network: bool = False
-    allow_shrink: bool = False
-    disk_size: int = 0
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What a site offers, as oned and OneFlow answered.
-
-    Attributes:
-        version: release of OpenNebula.
-        user: answer of one.user.info for the own user.
-        groups: answers of one.group.info for its groups.
-        acls: rules in text form, "@100 VM+IMAGE/* CREATE #0".
-        images, networks, security_groups, vm_templates: elements of the pools.
-        datastores, hosts: elements of these pools; none when the user may not see them.
-        service_templates, services: documents of OneFlow.
-    """
-
-    version: str
-    user: Mapping[str, Any]
-    groups: tuple[Mapping[str, Any], ...]
-    acls: tuple[str, ...]
-    images: tuple[Mapping[str, Any], ...]
-    networks: tuple[Mapping[str, Any], ...]
-    security_groups: tuple[Mapping[str, Any], ...]
-    vm_templates: tuple[Mapping[str, Any], ...]
-    datastores: tuple[Mapping[str, Any], ...]
-    hosts: tuple[Mapping[str, Any], ...]
-    service_templates: tuple[Document, ...]
-    services: tuple[Document, ...]
-
-    @property
-    def uid(self) -> int:
-        """Id of the own user."""
-        return int(self.user["ID"])
-
-    @property
-    def gids(self) -> frozenset[int]:
-        """Ids of the groups of the own user."""
-        return frozenset(int(gid) for gid in as_list(self.user, "GROUPS", "ID"))
-
-
-def collect(client: Client, flow: OneFlow) -> Offer:
-    """Read what the site offers; about a dozen calls, whatever the number of VMs.
-
-    Raises:
-        OpenNebulaError: the endpoint cannot be reached, or refuses the user.
-    """
-    objects = Objects(client)
-    user = client.call("user.info", -1, False, what="read the own user")
-    gids = as_list(user, "GROUPS", "ID")
-    return Offer(
-        version=client.version,
-        user=user,
-        groups=tuple(client.call("group.info", int(gid), False, what=f"read group {gid}") for gid in gids),
-        acls=tuple(str(acl["STRING"]) for acl in as_list(client.call("acl.info", what="read the access rules"), "ACL")),
-        images=tuple(objects.pool(IMAGE)),
-        networks=tuple(objects.pool(VNET)),
-        security_groups=tuple(objects.pool(SECURITY_GROUP)),
-        vm_templates=tuple(objects.pool(VM_TEMPLATE)),
-        datastores=_pool(client, "datastore"),
-        hosts=_pool(client, "host"),
-        service_templates=tuple(flow.all(TEMPLATE)),
-        services=tuple(flow.all(SERVICE)),
-    )
-
-
-def _pool(client: Client, kind: str) -> tuple[Mapping[str, Any], ...]:
-    try:
-        return tuple(as_list(client.call(f"{kind}pool.info", what=f"list the {kind}s"), kind.upper()))
-    except NotAuthorized:
-        return ()
-
-
 def problems(offer: Offer, needs: Needs) -> list[str]:
-    """Return a sentence for everything that would make provisioning fail; empty when nothing would."""
+    """Return a sentence for everything but GPUs that would make provisioning fail; empty when nothing would."""
     found: list[str] = []
     for check in (_version, _names, _shrink, _image, _network, _rights, _quotas, _capacity):
         found += check(offer, needs)
     return found
-
-
-def present(offer: Offer, needs: Needs) -> int:
-    """Return the number of VMs that the federation's service has already, with all that they take."""
-    return sum(
-        len(node_ids(service.body))
-        for service in offer.services
-        if service.name == needs.service and service.uid == offer.uid
-    )
-
-
-def _still(offer: Offer, needs: Needs) -> Needs:
-    """Return what is needed beyond what the service has; all of it when there is no service."""
-    have = present(offer, needs)
-    missing = max(0, needs.vms - have)
-    share = missing / needs.vms if needs.vms else 0.0
-    # a reservation is made once, with the service
-    addresses = missing if needs.addresses is None else needs.addresses if have == 0 else 0
-    return replace(needs, vms=missing, cpu=needs.cpu * share, memory=int(needs.memory * share), addresses=addresses)
 
 
 def _version(offer: Offer, needs: Needs) -> list[str]:
@@ -244,7 +114,7 @@ def _network(offer: Offer, needs: Needs) -> list[str]:
         return [f"{len(called)} virtual networks are called {needs.network} (ids {ids}); {variable} has to name one"]
     ranges = as_list(called[0], "AR_POOL", "AR")
     free = sum(as_int(each.get("SIZE")) or 0 for each in ranges) - (as_int(called[0].get("USED_LEASES")) or 0)
-    wanted = _still(offer, needs).addresses or 0
+    wanted = still_needed(offer, needs).addresses or 0
     label = f"virtual network {needs.network} (id {called[0]['ID']})"
     found = [f"{label} has {free} free addresses; {wanted} are needed"] if free < wanted else []
     if not needs.allow_open_network:
@@ -289,17 +159,23 @@ def _rights(offer: Offer, needs: Needs) -> list[str]:
 
 
 def _quotas(offer: Offer, whole: Needs) -> list[str]:
-    needs = _still(offer, whole)
-    main = [group for group in offer.groups if str(group["ID"]) == str(offer.user.get("GID"))]
-    holders = [Holder("user", offer.user), *(Holder("group", group) for group in main)]
-    if offer.uid == 0 or needs.vms == 0:
+    needs = still_needed(offer, whole)
+    if needs.vms == 0:
         return []
     demands = [
         Demand("VM", f"{prefix}{name}", amount)
         for prefix in ("", "RUNNING_")
         for name, amount in (("VMS", needs.vms), ("CPU", needs.cpu), ("MEMORY", needs.memory))
     ]
-    return exceeded(holders, [*demands, *_disk_demands(offer, needs), *_lease_demands(offer, needs)])
+    return over_quota(offer, [*demands, *_disk_demands(offer, needs), *_lease_demands(offer, needs)])
+
+
+def over_quota(offer: Offer, demands: Iterable[Demand]) -> list[str]:
+    """Return a sentence for every quota of the user or its main group that does not suffice."""
+    if offer.uid == 0:
+        return []
+    main = [group for group in offer.groups if str(group["ID"]) == str(offer.user.get("GID"))]
+    return exceeded([Holder("user", offer.user), *(Holder("group", group) for group in main)], demands)
 
 
 def _disk_demands(offer: Offer, needs: Needs) -> list[Demand]:
@@ -329,7 +205,7 @@ def _lease_demands(offer: Offer, needs: Needs) -> list[Demand]:
 
 
 def _capacity(offer: Offer, whole: Needs) -> list[str]:
-    needs = _still(offer, whole)
+    needs = still_needed(offer, whole)
     if not offer.hosts or needs.vms == 0:
         return []
     shares = [as_dict(host, "HOST_SHARE") for host in offer.hosts if int(host["STATE"]) == HOST_MONITORED]
@@ -357,6 +233,7 @@ def summary(offer: Offer, needs: Needs) -> dict[str, Any]:
         "uid": offer.uid,
         "groups": [str(group["NAME"]) for group in offer.groups],
         "vms": present(offer, needs),
+        "image_id": next((int(image["ID"]) for image in offer.images if image.get("NAME") == needs.image), None),
         "hosts_visible": bool(offer.hosts),
         "networks_open_to": Rights(offer.uid, offer.gids, offer.acls).users_of_networks(),
     }
