@@ -4,9 +4,9 @@
 """Which driver a card needs: flavour of the kernel modules, branch, and one version for all packages.
 
 Private to the collection. Sources: pci.ids for the ranges of device ids; NVIDIA Driver Installation Guide, "Kernel
-Modules" (open modules from Turing on, needed from Blackwell on and for Grace Hopper, recommended from the branch 560 on);
-MIG User Guide, "Deployment Considerations", for the first branches of cards; the lists of ids in Debian's nvidia-detect
-535.261.03 and 550.163.01 for what these branches know and for the cards their open modules support.
+Modules" (open modules from Turing on, needed from Blackwell on and for Grace Hopper, recommended from the branch 560
+on); MIG User Guide, "Deployment Considerations", for the first branches of cards; the lists of ids in Debian's
+nvidia-detect 535.261.03 and 550.163.01 for what these branches know and for the cards their open modules support.
 """
 
 from __future__ import annotations
@@ -53,12 +53,15 @@ _FAMILIES = (
 # Newer than their family.
 _FIRST = {"2329": 535, "2335": 550, "233b": 565, "2342": 535}
 _OPEN_ONLY = ("2342",)
-# Of cards for data centres, those that the open modules support before OPEN_FOR_ALL.
+# Cards for data centres, which the open modules support before OPEN_FOR_ALL.
 _OPEN_BEFORE = frozenset(
-    "1e37 1eb4 1eb8 1eb9 20b0 20b1 20b2 20b3 20b5 20b6 20b7 20f0 20f1 20f2 20f5 20f6 2235 2236 2237 25b6 26b5 26b8 27b8"
-    .split()
+    {
+        *("1e37", "1eb4", "1eb8", "1eb9", "20b0", "20b1", "20b2", "20b3"),
+        *("20b5", "20b6", "20b7", "20f0", "20f1", "20f2", "20f5", "20f6"),
+        *("2235", "2236", "2237", "25b6", "26b5", "26b8", "27b8"),
+    }
 )
-_OPEN_BEFORE_550 = frozenset("2321 2322 2324 2330 2331 2339 233a".split())
+_OPEN_BEFORE_550 = frozenset(("2321", "2322", "2324", "2330", "2331", "2339", "233a"))
 
 
 class NoDriver(Exception):
@@ -101,7 +104,8 @@ def flavours(device: str, of_branch: int) -> tuple[str, ...]:
     if not first <= of_branch <= known.last:
         need = f"{first} or newer" if of_branch < first else f"{known.last} or older"
         raise NoDriver(
-            f"the driver's branch {of_branch} does not know the card 10de:{device} ({known.name}), which needs branch {need}"
+            f"the driver's branch {of_branch} does not know the card 10de:{device} ({known.name}), which needs branch"
+            f" {need}"
         )
     if device in _OPEN_ONLY:
         return (OPEN,)

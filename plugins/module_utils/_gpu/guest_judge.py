@@ -34,8 +34,8 @@ HARDWARE = {
 }
 """Xid codes that stand for a fault of the card until it is reset.
 
-Source: NVIDIA GPU Debug Guidelines and the Xid catalog (docs.nvidia.com/deploy/xid-errors). Others come from the code of
-an app (13, 31, 43, 45, 94), or tell that something was repaired (63), and are warnings.
+Source: NVIDIA GPU Debug Guidelines and the Xid catalog (docs.nvidia.com/deploy/xid-errors). Others come from the code
+of an app (13, 31, 43, 45, 94), or tell that something was repaired (63), and are warnings.
 """
 
 _RESET = "reboot the VM (the host resets the card), and have the card looked at when it comes again"
@@ -114,7 +114,9 @@ def _no_driver(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> Problem:
 def _count(found: int, devices: int, wanted: Mapping[str, Any]) -> list[Problem]:
     if found >= wanted["gpus"]:
         return []
-    message = f"the driver has {found} GPU(s), {wanted['gpus']} are expected (nvidia_guest_gpus), {devices} are on the bus"
+    message = (
+        f"the driver has {found} GPU(s), {wanted['gpus']} are expected (nvidia_guest_gpus), {devices} are on the bus"
+    )
     if devices >= wanted["gpus"]:
         cure = "see `journalctl -k -g NVRM`: a card that does not come up is named there"
     else:
@@ -166,7 +168,9 @@ def _mig(gpu: Mapping[str, Any], profiles: Sequence[str]) -> list[Problem]:
     has = Counter(one["profile"] for one in gpu["mig"])
     if has == Counter(profiles):
         return []
-    message = f"{name} has the MIG instances {listed(sorted(map(str, has.elements()))) or 'none'}, not {listed(profiles)}"
+    message = (
+        f"{name} has the MIG instances {listed(sorted(map(str, has.elements()))) or 'none'}, not {listed(profiles)}"
+    )
     return [problem("mig", BLOCKS, message, "see `journalctl -u fact8ra-nvidia` on the node")]
 
 
@@ -197,6 +201,20 @@ def _log(errors: Sequence[Mapping[str, Any]]) -> list[Problem]:
     return found
 
 
+def with_matrix(fact: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a fact with the answer of the matrix product, which is a problem when it failed."""
+    matrix = {key: answer[key] for key in ("framework", "device", "seconds", "ok")}
+    problems = [one for one in fact["problems"] if one["code"] != "matrix"]
+    if not answer["ok"]:
+        message = f"no matrix product by {answer['framework']} as an app: {answer['problem']}"
+        cure = (
+            f"is {answer['framework']} installed (nvidia_guest_frameworks, flower_packages), and has the apps' unit the"
+            " devices (supernode_devices)? `journalctl -u flower-gpu-check` tells more"
+        )
+        problems.append(problem("matrix", BLOCKS, message, cure))
+    return {**fact, "matrix": matrix, "problems": problems, "ready": bool(fact["gpus"]) and not blocked(problems)}
+
+
 def node_config(
     fact: Mapping[str, Any], visible: Sequence[str], fraction: float, framework: str
 ) -> dict[str, int | float | str]:
@@ -208,7 +226,9 @@ def node_config(
     if not gpus:
         return {}
     instances = [
-        (f"{gpu['name']} MIG {one['profile']}", one["memory_mb"], {str(one["uuid"])}) for gpu in gpus for one in gpu["mig"]
+        (f"{gpu['name']} MIG {one['profile']}", one["memory_mb"], {str(one["uuid"])})
+        for gpu in gpus
+        for one in gpu["mig"]
     ]
     cards = [(gpu["name"], gpu["memory_mb"], {str(gpu["index"]), str(gpu["uuid"])}) for gpu in gpus]
     order = [str(one) for one in visible]

@@ -296,6 +296,19 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         "vfio-pci.disable_idle_d3=1",
         "quiet",
     ),
+    "cuda_device": lambda: pattern(
+        "the index or UUID of a GPU or MIG instance, such as 0 or GPU-513536b6-7d19-9063-b049-1e69664bb298",
+        r"[0-9]{1,2}|(GPU|MIG)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        40,
+        "0",
+        "MIG-513536b6-7d19-9063-b049-1e69664bb298",
+    ),
+    "mig_profile": lambda: pattern(
+        "a MIG profile such as 3g.20gb", r"[1-9]g\.[0-9]{1,3}gb(\+[a-z0-9.]{1,12})?", 24, "3g.20gb", "1g.10gb+me"
+    ),
+    "driver_version": lambda: pattern(
+        "a version of NVIDIA's driver such as 535.261.03", r"[0-9]{3,4}\.[0-9]{1,4}(\.[0-9]{1,4})?", 16, "535.261.03"
+    ),
     "size": lambda: pattern("a number with k, m or g", r"[0-9]{1,9}[kmgKMG]?", 10, "64m", "1000"),
     "version": lambda: pattern("a version such as 1.41.0", _VERSION, 32, "1.41.0", "2.0.0rc1"),
     "requirement": lambda: pattern(
