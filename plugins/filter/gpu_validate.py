@@ -24,7 +24,7 @@ def gpu_validate_rows(data: object) -> list[Row]:
 
 
 def gpu_validate_table(rows: object) -> list[str]:
-    """Return rows as lines of at most 94 columns; raises AnsibleFilterError if they lack a cell."""
+    """Return rows as lines of at most 92 columns; raises AnsibleFilterError if they lack a cell."""
     if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) and {*_CELLS} <= {*row} for row in rows):
         raise AnsibleFilterError(f"gpu_validate_table takes rows that have {', '.join(_CELLS)}")
     return table([{cell: str(row[cell]) for cell in _CELLS} for row in rows])

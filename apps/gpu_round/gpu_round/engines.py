@@ -104,6 +104,12 @@ _OPEN: Mapping[str, Callable[[], Engine]] = {
 }
 
 
+def named(devices: list[str]) -> str:
+    """Return the devices of a node in one text, such as ``2 x NVIDIA A100-PCIE-40GB``."""
+    counts = {name: devices.count(name) for name in devices}
+    return ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
+
+
 def engine_for(node: Mapping[str, object], framework: str = "") -> Engine:
     """Return the engine of a node, by its node configuration: gpu-count, gpu-name and gpu-framework.
 

@@ -17,6 +17,7 @@ from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 
 from gpu_round import task
+from gpu_round.engines import named
 
 app = ServerApp()
 
@@ -24,12 +25,6 @@ app = ServerApp()
 def say(result: dict[str, Any]) -> None:
     """Print one line of the protocol that role run reads."""
     print("FLWR_RESULT", json.dumps(result, sort_keys=True), flush=True)
-
-
-def named(devices: list[str]) -> str:
-    """Return the devices of a node in one text, such as ``2 x NVIDIA A100-PCIE-40GB``."""
-    counts = {name: devices.count(name) for name in devices}
-    return ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
 
 
 class Naming(FedAvg):

@@ -12,7 +12,7 @@ from typing import Any
 from . import above, below
 from .row import FAILED, OK, UNCHECKED, WARNING, Row
 
-WIDTH = 94  # of a terminal's 100 columns; Ansible indents what it prints by 4
+WIDTH = 92  # of a terminal's 100 columns; Ansible indents what it prints by 8
 _HEAD = ("LAYER", "HOST", "CHECK", "RESULT", "FOUND, AND WHAT TO DO")
 _KEYS = ("layer", "host", "check", "result")
 _LIMITS = (10, 18, 14, 11)
