@@ -87,16 +87,6 @@ def parameters(facts: Mapping[str, Any], look: Mapping[str, Any], further: Seque
     }
 
 
-def _unused_iommu(facts: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[str]:
-    """An IOMMU that no reboot would switch on, since the kernel was started with all that it takes."""
-    told = any(problem["kind"] == "blocks" and "iommu" in problem["code"] for problem in facts["problems"])
-    if not facts["iommu"]["enabled"] and not told and not set(wanted) - set(facts["kernel_parameters"]):
-        yield (
-            "the kernel does not use the IOMMU, though its command line has all that it takes: look for DMAR, AMD-Vi "
-            "and IOMMU in `journalctl -k -b`, and update the firmware"
-        )
-
-
 def _refused_parameters(
     facts: Mapping[str, Any], look: Mapping[str, Any], chosen: Mapping[str, list[str]]
 ) -> Iterator[str]:
@@ -172,7 +162,6 @@ def plan(facts: Mapping[str, Any], look: Mapping[str, Any], options: Mapping[str
     refused = [_LICENCE] if options["vgpu"] else []
     refused += [*_refused_cards(facts, shared), *(_refused_siblings(facts) if shared else ())]
     refused += [
-        *_unused_iommu(facts, chosen["wanted"]),
         *_refused_tools(look, binding),
         *_refused_parameters(facts, look, chosen),
     ]

@@ -8,14 +8,13 @@ that runs the tests, and keep to what the real ones read and write, as far as ro
 
 from __future__ import annotations
 
-import json
+import importlib.util
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import sysfs
 
@@ -30,6 +29,12 @@ OWN = (
     "/etc/initramfs-tools/hooks/fact8ra-gpu",
     "/etc/dracut.conf.d/fact8ra-gpu.conf",
 )
+_SPECIFICATION = importlib.util.spec_from_file_location("nvidia_host_look", ROLE / "files" / "look.py")
+assert _SPECIFICATION is not None
+assert _SPECIFICATION.loader is not None
+_LOOK = importlib.util.module_from_spec(_SPECIFICATION)
+_SPECIFICATION.loader.exec_module(_LOOK)
+
 STATE = "/etc/fact8ra-gpu.json"
 
 RELEASES = {
@@ -72,14 +77,8 @@ class Hypervisor:
     def look(self, *parameters: str) -> dict[str, Any]:
         """The answer of the role's script."""
         request = {"root": str(self.root), "state": STATE, "files": list(OWN), "parameters": list(parameters)}
-        done = subprocess.run(
-            [sys.executable, str(ROLE / "files" / "look.py"), json.dumps(request)],
-            env={"PATH": self.path},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        found: dict[str, Any] = json.loads(done.stdout)
+        with mock.patch.dict(os.environ, {"PATH": self.path}):
+            found: dict[str, Any] = _LOOK.look(request)
         return found
 
     def write(self, path: str, text: str) -> None:

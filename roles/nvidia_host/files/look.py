@@ -29,7 +29,6 @@ import subprocess
 import sys
 from typing import Any
 
-_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin", "/sbin", "/bin"])
 _LOADER = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 _FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "rhel", "fedora": "rhel", "centos": "rhel"}
 _FAMILIES.update({"suse": "suse", "opensuse": "suse", "sles": "suse"})
@@ -56,7 +55,7 @@ class Host:
 
     def has(self, command: str) -> bool:
         """Whether there is a command."""
-        return shutil.which(command, path=_PATH) is not None
+        return shutil.which(command) is not None
 
     def run(self, *command: str) -> str:
         """What a command prints; empty when it fails."""

@@ -1,0 +1,359 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What role nvidia_host finds out, decides and refuses, on described machines of every distribution family."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import hypervisor
+import pytest
+import sysfs
+import yaml
+from hypervisor import Hypervisor, build
+
+from ansible_collections.fact8ra.flower.plugins.plugin_utils._gpu_host import plan, undo
+
+_VARIABLES: dict[str, Any] = yaml.safe_load((hypervisor.ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
+_OPTIONS = {
+    "binding": "auto",
+    "allow_shared_groups": False,
+    "allow_reboot": True,
+    "kernel_parameters": [],
+    "vgpu": False,
+}
+
+
+def planned(host: Hypervisor, **options: Any) -> dict[str, Any]:
+    """The plan for a host, by what its script and its facts say."""
+    asked = {**_OPTIONS, **options}
+    return plan(host.facts(), host.look("intel_iommu=on", *asked["kernel_parameters"]), asked)
+
+
+def refused(host: Hypervisor, **options: Any) -> str:
+    """Everything that is refused, in one text."""
+    return ". ".join(planned(host, **options)["refused"])
+
+
+def written(host: Hypervisor, **state: Any) -> None:
+    """Write down what the role would have, had it run."""
+    known = {"binding": "driverctl", "devices": [], "overrides": [], "parameters": [], "phase": "written"}
+    host.write(hypervisor.STATE, json.dumps({**known, **state}))
+
+
+# What is refused
+
+
+DANGEROUS = {
+    "boot_display": "0000:65:00.0 shows the host's console",
+    "foreign_sibling": "IOMMU group 7 of 0000:03:00.0 has other devices too: 0000:04:00.0 (8086:1533, driver igb)",
+    "l40s_sriov": "0000:ca:00.4 is a virtual function of 0000:ca:00.0",
+    "no_iommu": "The firmware describes no IOMMU",
+    "small_memory_window": "no address for its memory",
+    "used_by_host": "is in use on the host by",
+}
+
+
+@pytest.mark.parametrize("machine", sorted(DANGEROUS))
+def test_what_would_harm_the_host_is_refused_with_its_cure(machine: str, tmp_path: Path) -> None:
+    sentences = planned(build(tmp_path, "debian", machine))["refused"]
+    assert any(DANGEROUS[machine] in sentence and ": " in sentence for sentence in sentences), sentences
+
+
+def test_only_machines_with_something_wrong_are_refused(tmp_path: Path) -> None:
+    refusing = {
+        name for name in sysfs.names() if planned(build(tmp_path / name, "debian", name), allow_reboot=False)["refused"]
+    }
+    blocked = {
+        name
+        for name in sysfs.names()
+        if not all(gpu["viable"] for gpu in Hypervisor(tmp_path / name, sysfs.load(name)).facts()["gpus"])
+    }
+    assert refusing == blocked
+    assert set(DANGEROUS) <= refusing
+
+
+def test_a_host_whose_vms_have_their_cards_is_as_it_should_be(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "used_by_vms")
+    found = planned(host)
+    assert host.facts()["vms"] > 0
+    assert (found["refused"], found["bind"], found["reboot"], found["left"]) == ([], [], [], [])
+
+
+def _with_vm(name: str) -> dict[str, Any]:
+    vm = {"exe": "/usr/bin/qemu-system-x86_64", "arguments": ["qemu-system-x86_64", "-name", "guest=one-12"]}
+    return {**sysfs.load(name), "processes": {4321: vm}}
+
+
+def test_no_host_is_rebooted_under_its_vms(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", _with_vm("iommu_off"))
+    assert (
+        "1 VM run on this host, and it would have to be rebooted (the kernel runs without intel_iommu=on)"
+        in refused(host)
+    )
+    assert refused(host, allow_reboot=False) == ""
+    assert planned(host, allow_reboot=False)["reboot"] == ["the kernel runs without intel_iommu=on"]
+
+
+def test_a_vgpu_is_refused_with_the_licence(tmp_path: Path) -> None:
+    said = refused(build(tmp_path, "debian", "amd_host"), vgpu=True)
+    assert said.startswith("nvidia_host_vgpu is true; it must be false")
+    assert "licence server" in said
+    assert "nvidia_guest_mig_profiles" in said
+
+
+def test_the_override_never_takes_what_a_host_lives_on(tmp_path: Path) -> None:
+    machine = sysfs.load("foreign_sibling")
+    host = build(tmp_path / "kept", "debian", machine)
+    said = refused(host, allow_shared_groups=True)
+    assert "0000:04:00.0, a network controller (8086:1533), is in IOMMU group 7 of 0000:03:00.0" in said
+    assert "0000:04:00.1, a storage controller" in said
+    assert "has other devices too" not in said
+    for address, cls in {"0000:04:00.0": "118000", "0000:04:00.1": "088000"}.items():
+        machine["devices"][address]["class"] = cls
+    found = planned(build(tmp_path / "taken", "debian", machine), allow_shared_groups=True)
+    assert found["refused"] == []
+    assert found["devices"] == ["0000:03:00.0", "0000:03:00.1", "0000:04:00.0", "0000:04:00.1"]
+
+
+def test_devices_that_are_named_may_be_what_a_host_would_live_on(tmp_path: Path) -> None:
+    machine = sysfs.load("foreign_sibling")
+    machine["wanted"] = [{"vendor": "10de", "class": "03"}, {"address": "0000:04:00.0"}, {"address": "04:00.1"}]
+    host = build(tmp_path, "debian", machine)
+    assert "has other devices too" in refused(host)
+    assert "controller" not in refused(host, allow_shared_groups=True)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "change", "said"),
+    [
+        (
+            "debian",
+            {"/etc/os-release": 'ID=gentoo\nPRETTY_NAME="Gentoo"\n'},
+            "this is Gentoo; the role knows Debian, Ubuntu",
+        ),
+        ("rhel", {"/run/ostree-booted": ""}, "this is AlmaLinux 9.4 with a read-only system"),
+        ("debian", {"bin/update-grub": None}, "add intel_iommu=on by hand, reboot, and run this again"),
+        ("debian", {"/boot/grub/grub.cfg": None}, "the boot loader (unknown, or none that the tools"),
+        ("rhel", {"bin/grubby": None}, "add intel_iommu=on by hand"),
+        ("suse", {"/etc/sysconfig/bootloader": 'LOADER_TYPE="none"\n'}, "add intel_iommu=on by hand"),
+        ("debian", {"bin/mkinitramfs": None}, "neither update-initramfs nor dracut is there"),
+        ("rhel", {"bin/dracut": None}, "neither update-initramfs nor dracut is there"),
+        (
+            "debian",
+            {"/etc/driverctl.d/pci-0000:17:00.0": "nvidia\n"},
+            "driverctl has 0000:17:00.0 for nvidia: run `driverctl unset-",
+        ),
+    ],
+)
+def test_hosts_that_the_role_cannot_write_for_are_refused(
+    distribution: str, change: dict[str, str | None], said: str, tmp_path: Path
+) -> None:
+    host = build(tmp_path, distribution, "iommu_off")
+    assert refused(host) == ""
+    for path, text in change.items():
+        if text is None:
+            (tmp_path / path.lstrip("/")).unlink()
+        else:
+            host.write(path, text)
+    assert said in refused(host)
+
+
+def test_systemd_boot_is_refused_by_name_only_while_the_command_line_has_to_change(tmp_path: Path) -> None:
+    variable = "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+    for name in ("iommu_off", "amd_host"):
+        host = build(tmp_path / name, "debian", name)
+        place = tmp_path / name / variable
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"\6\0\0\0" + "systemd-boot 252.33\0".encode("utf-16-le"))
+        said = refused(host)
+        assert ("the boot loader (systemd-boot 252.33) is none" in said) == (name == "iommu_off"), said
+
+
+def test_a_parameter_that_contradicts_one_by_hand_is_refused(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "amd_host", command_line="root=/dev/sda1 iommu=nopt")
+    assert "has iommu=nopt, and iommu=pt is wanted" in refused(host, kernel_parameters=["iommu=pt"])
+
+
+def test_bindings_that_a_host_cannot_do_are_refused(tmp_path: Path) -> None:
+    suse = build(tmp_path / "suse", "suse", "amd_host")
+    assert "set modprobe or auto" in refused(suse, binding="driverctl")
+    assert planned(suse)["binding"] == "modprobe"
+    debian = build(tmp_path / "debian", "debian", "amd_host")
+    debian.write(f"/lib/modules/{os.uname().release}/modules.builtin", "kernel/drivers/vfio/pci/vfio-pci.ko\n")
+    assert "built into this kernel" in refused(debian, binding="modprobe")
+    assert planned(debian)["binding"] == "driverctl"
+
+
+def test_an_iommu_that_no_reboot_would_switch_on_asks_for_none(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "iommu_off", command_line="root=/dev/sda1 intel_iommu=on")
+    assert planned(host)["reboot"] == []
+    assert "the kernel does not use it, though nothing switches it off" in refused(host)
+
+
+# What is done
+
+
+def test_every_function_of_a_card_goes_with_it_by_address(tmp_path: Path) -> None:
+    found = planned(build(tmp_path, "debian", "consumer_card"))
+    assert found["devices"] == [f"0000:01:00.{number}" for number in range(4)]
+    assert found["overrides"] == found["devices"]
+    assert "0000:01:00.2 is bound to xhci_hcd" in found["reboot"]
+    assert found["bind"] == []
+
+
+def test_one_of_two_cards_of_a_kind_can_be_left_to_the_host(tmp_path: Path) -> None:
+    machine = sysfs.load("a100_nvlink")
+    machine["wanted"] = [{"address": "0000:0f:00.0"}]
+    assert planned(build(tmp_path, "debian", machine))["devices"] == ["0000:0f:00.0"]
+
+
+def test_devices_without_a_driver_need_no_reboot(tmp_path: Path) -> None:
+    found = planned(build(tmp_path, "debian", "amd_host"))
+    assert (found["bind"], found["reboot"]) == (["0000:41:00.0"], [])
+    assert found["parameters"]["wanted"] == []
+
+
+@pytest.mark.parametrize("distribution", sorted(hypervisor.RELEASES))
+def test_an_intel_host_gets_its_parameter_where_its_distribution_has_it(distribution: str, tmp_path: Path) -> None:
+    host = build(tmp_path, distribution, "iommu_off")
+    asked = ["intel_iommu=on", "iommu=pt"]
+    found = planned(host, kernel_parameters=["iommu=pt"])
+    assert found["refused"] == []
+    assert found["parameters"] == {"wanted": asked, "own": asked, "add": asked, "remove": []}
+    assert found["binding"] == ("modprobe" if distribution == "suse" else "driverctl")
+
+
+def test_parameters_by_hand_stay_by_hand(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "iommu_off")
+    host.write("/boot/grub/grub.cfg", "  linux /boot/vmlinuz root=/dev/sda1 intel_iommu=on\n")
+    found = planned(host)
+    assert found["parameters"] == {"wanted": ["intel_iommu=on"], "own": [], "add": [], "remove": []}
+    assert found["reboot"] == ["the kernel runs without intel_iommu=on"]
+
+
+def test_own_parameters_are_kept_while_the_kernel_has_them_and_taken_out_when_unwanted(tmp_path: Path) -> None:
+    host = build(tmp_path, "rhel", "consumer_card", command_line="ro intel_iommu=on iommu=pt")
+    host.write("/boot/args", "ro quiet intel_iommu=on iommu=pt\n")
+    written(host, parameters=["intel_iommu=on", "iommu=pt"])
+    found = planned(host)["parameters"]
+    assert found == {"wanted": ["intel_iommu=on"], "own": ["intel_iommu=on"], "add": [], "remove": ["iommu=pt"]}
+
+
+def test_an_override_of_the_operator_is_his(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "amd_host")
+    host.write("/etc/driverctl.d/pci-0000:41:00.0", "vfio-pci\n")
+    assert planned(host)["overrides"] == []
+    written(host, overrides=["/etc/driverctl.d/pci-0000:41:00.0"])
+    assert planned(host)["overrides"] == ["0000:41:00.0"]
+
+
+def test_a_group_that_is_not_free_is_left_to_say(tmp_path: Path) -> None:
+    machine = sysfs.load("foreign_sibling")
+    for address in ("0000:03:00.0", "0000:03:00.1"):
+        machine["devices"][address]["driver"] = "vfio-pci"
+    left = planned(build(tmp_path, "debian", machine), allow_shared_groups=True)["left"]
+    assert "IOMMU group 7 of 0000:03:00.0 is not free for VMs, since 0000:04:00.0 is bound to igb" in left
+
+
+# What the script finds
+
+
+def test_only_entries_that_boot_the_host_count(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "amd_host")
+    host.write(
+        "/boot/grub/grub.cfg",
+        "\tlinux\t/boot/vmlinuz-1 root=/dev/sda1 ro a b\n  linuxefi /boot/vmlinuz-2 root=/dev/sda1 a c\n"
+        "  linux /boot/vmlinuz-1 root=/dev/sda1 single\n  linux /boot/vmlinuz-1 ro recovery nomodeset\n"
+        "  linux /boot/memtest86+x64.bin\n  initrd /boot/initrd.img\n",
+    )
+    assert host.look()["boot"] == {"all": ["a", "root=/dev/sda1"], "any": ["a", "b", "c", "ro", "root=/dev/sda1"]}
+
+
+def test_suse_has_a_parameter_only_when_option_and_menu_have_it(tmp_path: Path) -> None:
+    host = build(tmp_path, "suse", "amd_host")
+    host.write("/boot/options", "quiet\nintel_iommu=on\n")
+    assert "intel_iommu=on" not in host.look("intel_iommu=on")["boot"]["all"]
+    host.write("/boot/grub2/grub.cfg", "  linux /boot/vmlinuz root=/dev/sda1 intel_iommu=on\n")
+    assert host.look("intel_iommu=on")["boot"]["all"] == ["intel_iommu=on"]
+
+
+def test_a_state_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "amd_host")
+    for text in ("", "{", "[1]", "\0"):
+        host.write(hypervisor.STATE, text)
+        assert host.look()["state"] is None
+
+
+def test_the_script_looks_at_what_there_is_on_any_host(tmp_path: Path) -> None:
+    found = Hypervisor(tmp_path, {}).look("intel_iommu=on")
+    assert (found["family"], found["distribution"], found["bootloader"], found["initramfs"]) == ("", "unknown", "", "")
+    assert found["files"] == {}
+
+
+# Undo
+
+
+def test_a_device_that_a_vm_uses_is_not_taken_back(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "used_by_vms")
+    used = [gpu["address"] for gpu in host.facts()["gpus"] if any(one.startswith("vm ") for one in gpu["users"])]
+    written(host, devices=used, parameters=["intel_iommu=on"])
+    said = ". ".join(undo(host.facts(), host.look(), {"allow_reboot": True})["refused"])
+    assert used
+    for address in used:
+        assert f"{address} is in use by vm " in said
+    written(host, devices=[])
+    assert undo(host.facts(), host.look(), {"allow_reboot": True})["refused"] == []
+
+
+def test_undo_gives_back_what_is_its_own_alone(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "iommu_off", command_line="ro intel_iommu=on")
+    host.write("/etc/modprobe.d/fact8ra-gpu.conf", "blacklist nouveau\n")
+    host.write("/etc/modprobe.d/mine.conf", "blacklist nouveau\n")
+    for address in ("0000:17:00.0", "0000:99:00.0"):
+        host.write(f"/etc/driverctl.d/pci-{address}", "vfio-pci\n")
+    host.write("/boot/grub/grub.cfg", "  linux /boot/vmlinuz intel_iommu=on mine=1\n")
+    own = "/etc/driverctl.d/pci-0000:17:00.0"
+    written(host, devices=["0000:17:00.0"], overrides=[own], parameters=["intel_iommu=on"])
+    assert undo(host.facts(), host.look(), {"allow_reboot": False}) == {
+        "refused": [],
+        "parameters": {"add": [], "remove": ["intel_iommu=on"]},
+        "files": [own, "/etc/modprobe.d/fact8ra-gpu.conf"],
+        "bind": [],
+        "reboot": ["the kernel runs with intel_iommu=on"],
+    }
+
+
+def test_undo_without_the_tool_names_what_to_take_out(tmp_path: Path) -> None:
+    host = build(tmp_path, "rhel", "iommu_off")
+    host.write("/boot/args", "ro intel_iommu=on\n")
+    written(host, parameters=["intel_iommu=on"])
+    look = {**host.look(), "bootloader": ""}
+    assert "take intel_iommu=on out by hand" in ". ".join(undo(host.facts(), look, {"allow_reboot": True})["refused"])
+
+
+# What is run on the host
+
+
+def _sh(host: Hypervisor, script: str, *addresses: str) -> None:
+    command = ["/bin/sh", "-c", _VARIABLES[script], "sh", str(host.root), *addresses]
+    subprocess.run(command, env={"PATH": f"{host.path}:/usr/bin:/bin"}, check=True, capture_output=True)
+
+
+def test_devices_are_bound_and_given_back_by_address(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "consumer_card")
+    device = tmp_path / "sys/bus/pci/devices/0000:01:00.1"
+    _sh(host, "_nvidia_host_bind", "0000:01:00.1")
+    assert host.calls() == ["modprobe vfio-pci"]
+    assert (device / "driver_override").read_text() == "vfio-pci\n"
+    assert host.text("/sys/bus/pci/drivers_probe") == "0000:01:00.1\n"
+    _sh(host, "_nvidia_host_give_back", "0000:01:00.1")
+    assert (device / "driver_override").read_text() == "\n"
+    assert (device / "driver" / "unbind").read_text() == "0000:01:00.1\n"
+    assert host.calls() == [f"udevadm trigger --action=add {device}", "udevadm settle"]
+    # Others of the same driver stay as they are.
+    assert "vfio" not in "".join(path.read_text() for path in tmp_path.glob("sys/bus/pci/devices/*/driver_override"))
