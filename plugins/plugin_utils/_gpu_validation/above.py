@@ -24,10 +24,12 @@ from .row import (
     mappings,
     problems,
     row,
+    values,
 )
 
 _NODES_PLAY = "run playbooks/site.yml with --tags gpu,supernodes"
 _CPU = "cpu"
+_MATRIX = "matrix product"
 
 
 def expected(data: Mapping[str, Any]) -> dict[str, int]:
@@ -72,19 +74,15 @@ def _guest(name: str, node: Mapping[str, Any], wanted: int) -> list[Row]:
         rows.append(
             row("guest", name, "devices", FAILED, f"the driver sees {len(gpus)} of {count(wanted, 'GPU')}", cure)
         )
-    rows.append(_matrix(name, mapping(facts.get("matrix")), error))
-    return rows
-
-
-def _matrix(name: str, matrix: Mapping[str, Any], error: object) -> Row:
-    check = "matrix product"
-    if not matrix:
-        cure = "nvidia_guest_frameworks says which framework to install, and the round below is the proof"
-        return row("guest", name, check, FAILED if error else UNCHECKED, error or "no framework was asked", cure)
-    found = f"{matrix.get('framework')} on {matrix.get('device')}"
+    matrix = mapping(facts.get("matrix"))
     if matrix.get("ok"):
-        return row("guest", name, check, OK, f"{found}, {_seconds(matrix.get('seconds'))}")
-    return row("guest", name, check, FAILED, found, f"is it the framework's CUDA build? {_NODES_PLAY}")
+        found = f"{matrix.get('framework')} on {matrix.get('device')}, {_seconds(matrix.get('seconds'))}"
+        return [*rows, row("guest", name, _MATRIX, OK, found)]
+    if any(each["result"] == FAILED for each in rows):
+        return rows
+    cure = "nvidia_guest_frameworks says which framework to install, and the round below is the proof"
+    found = error or ("it did not succeed" if matrix else "no framework was asked")
+    return [*rows, row("guest", name, _MATRIX, FAILED if error or matrix else UNCHECKED, found, cure)]
 
 
 def flower(data: Mapping[str, Any]) -> list[Row]:
@@ -115,13 +113,13 @@ def _node(name: str, node: Mapping[str, Any], wanted: int) -> list[Row]:
     config = mapping(node["config"])
     told = integer(config.get("gpu-count"))
     found = f"gpu-count {told}" + (f", {config['gpu-name']}" if config.get("gpu-name") else "")
-    visible = integer(node.get("visible")) or wanted
+    for_apps = integer(node.get("apps")) or wanted
     rows = [
         row("flower", name, "node-config", OK, found)
-        if told == visible
-        else row("flower", name, "node-config", FAILED, f"{found}; it has {count(visible, 'GPU')}", _NODES_PLAY)
+        if told == for_apps
+        else row("flower", name, "node-config", FAILED, f"{found}; it has {count(for_apps, 'GPU')}", _NODES_PLAY)
     ]
-    devices = [str(each) for each in node.get("devices") or []]
+    devices = values(node.get("devices"))
     if any("nvidia" in each for each in devices):
         return [*rows, row("flower", name, "devices of apps", OK, f"{count(len(devices), 'rule')} in the app's unit")]
     found = "the unit of the apps lets them open no NVIDIA device"
@@ -161,9 +159,10 @@ def trained(data: Mapping[str, Any]) -> list[Row]:
 
 def _device(name: str, device: str, training: Mapping[str, Any], wanted: int) -> Row:
     products = training.get("product_seconds")
-    best = min(products) if isinstance(products, list) and products else None
+    times = [each for each in products if isinstance(each, int | float)] if isinstance(products, list) else []
+    best = min(times, default=None)
     found = f"{training.get('framework')} on {device}" + (f", product {_seconds(best)}" if best is not None else "")
-    places = [str(place).lower() for place in training.get("places") or []]
+    places = [place.lower() for place in values(training.get("places"))]
     on_gpu = device != _CPU and places and not any(place.startswith(_CPU) for place in places)
     if wanted and not on_gpu:
         return row("round", name, "device", FAILED, found, f"its node-config promises no GPU: {_NODES_PLAY}")

@@ -41,6 +41,11 @@ def mappings(value: object) -> list[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list | tuple) else []
 
 
+def values(value: object) -> list[str]:
+    """The values in a list as texts, and none if it is no list."""
+    return [str(each) for each in value] if isinstance(value, list | tuple) else []
+
+
 def integer(value: object) -> int:
     """The value as an integer of at least 0; 0 for what is none."""
     try:
