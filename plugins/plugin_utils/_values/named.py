@@ -223,6 +223,20 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         "https://user:p%40ss@index.example.eu/simple",
         also=is_url,
     ),
+    "mirror": lambda: pattern(
+        "the http(s) address of a package repository: host, port and a path of letters, digits and ._~/+-",
+        rf"https?://{_URL_HOST}(/[A-Za-z0-9._~/+-]*)?",
+        1024,
+        "https://mirror.example.eu/nvidia/",
+        also=is_url,
+    ),
+    "apt_suite": lambda: pattern(
+        "a suite of a package repository, or a path with a slash at its end",
+        r"[A-Za-z0-9._/~+-]+",
+        128,
+        "bookworm",
+        "./",
+    ),
     "path": lambda: of_characters(
         "a path of letters, digits, spaces and /._~+@=,:#()-, not beginning with '-'",
         " /._~+@=,:#()-",
@@ -277,6 +291,13 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
     "pci_id": lambda: pattern("four hexadecimal digits, quoted", r"[0-9A-Fa-f]{4}", 4, "10de", "20B0"),
     "pci_class": lambda: pattern(
         "two, four or six hexadecimal digits, quoted", r"([0-9A-Fa-f]{2}){1,3}", 6, "03", "0302", "030200"
+    ),
+    "pci_filter": lambda: pattern(
+        "vendor:device:class, each four hexadecimal digits or *, quoted",
+        r"([0-9A-Fa-f]{4}|\*)(:([0-9A-Fa-f]{4}|\*)){1,2}",
+        14,
+        "10de:20b5:0302",
+        "10de:*",
     ),
     "pci_address": lambda: pattern(
         "a PCI address as lspci prints it, quoted, such as 0000:41:00.0",

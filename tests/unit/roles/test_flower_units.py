@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rendering
 import yaml
 
 pytestmark = pytest.mark.slow
@@ -77,7 +78,9 @@ def _write(directory: Path, ipv6: bool = True, **variables: Any) -> Path:
         "-e",
         "@variables.json",
     ]
-    environment = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "false", "LC_ALL": "C.UTF-8"}
+    collections = str(_ROLES.parent / ".collections")
+    environment = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_COLLECTIONS_PATH": collections}
+    environment["LC_ALL"] = "C.UTF-8"
     done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return system
@@ -112,8 +115,28 @@ def loose(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+_CARD = {
+    "index": 0,
+    "uuid": "GPU-513536b6-7d19-9063-b049-1e69664bb298",
+    "name": "NVIDIA A100-SXM4-80GB",
+    "memory_mb": 81920,
+    "mig": [],
+}
+
+
+@pytest.fixture(scope="module")
+def gpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A node with two GPUs of which apps may use both."""
+    return _write(
+        tmp_path_factory.mktemp("gpus"),
+        fact8ra_gpu_guest={"gpus": [_CARD, {**_CARD, "index": 1, "uuid": "GPU-0", "memory_mb": 40960}]},
+        nvidia_guest_memory_fraction=0.5,
+        nvidia_guest_frameworks=["torch"],
+    )
+
+
 @pytest.mark.parametrize("unit", [name for names in _UNITS.values() for name in names])
-@pytest.mark.parametrize("setting", ["strict", "loose"])
+@pytest.mark.parametrize("setting", ["strict", "loose", "gpus"])
 def test_systemd_finds_little_exposure(request: pytest.FixtureRequest, setting: str, unit: str) -> None:
     system: Path = request.getfixturevalue(setting)
     root = system.parents[2]
@@ -236,3 +259,61 @@ def test_one_api_is_passed_on_at_each_address(strict: Path, loose: Path) -> None
     assert servers(loose) == [["listen 192.0.2.10:9443 ssl;", *fleet], runtime]
     assert (strict.parents[2] / "flower-fleet.conf").read_text().count("proxy_ssl_verify on;") == 2
     assert "--runtime-api-address 127.0.0.2:8000 " in (strict / "flower-superexec-server.service").read_text()
+
+
+def _lines(system: Path, *begin: str) -> list[str]:
+    text = (system / "flower-superexec-client.service").read_text()
+    return [line for line in text.splitlines() if line.startswith(begin)]
+
+
+def test_apps_reach_the_gpus_and_nothing_sets_what_hides_them(gpus: Path) -> None:
+    assert _lines(gpus, "Device", "Private", "Restrict") == [
+        "DevicePolicy=closed",
+        "DeviceAllow=char-nvidia* rw",
+        "RestrictAddressFamilies=AF_NETLINK",
+    ]
+    assert _lines(gpus, "Environment")[1:] == [
+        "Environment=CUDA_DEVICE_ORDER=PCI_BUS_ID",
+        "Environment=TF_FORCE_GPU_ALLOW_GROWTH=true",
+        "Environment=XLA_PYTHON_CLIENT_MEM_FRACTION=0.5",
+        "Environment=XLA_PYTHON_CLIENT_PREALLOCATE=false",
+    ]
+    assert _lines(gpus, "After=", "Wants=") == [
+        "After=flower-supernode.service",
+        "Wants=fact8ra-nvidia.service",
+        "After=fact8ra-nvidia.service",
+    ]
+    assert tomllib.loads((gpus.parents[2] / "node.toml").read_text()) == {
+        "name": "localhost",
+        "site": "",
+        "data-path": "/var/lib/flower/data",
+        "gpu-count": 2,
+        "gpu-name": "NVIDIA A100-SXM4-80GB",
+        "gpu-memory-mb": 40960,
+        "gpu-memory-fraction": 0.5,
+        "gpu-framework": "torch",
+    }
+
+
+def test_visible_devices_restrict() -> None:
+    given = {
+        "fact8ra_gpu_guest": {"gpus": [_CARD, {**_CARD, "index": 1, "uuid": "GPU-0", "memory_mb": 40960}]},
+        "nvidia_guest_visible_devices": [1],
+        "nvidia_guest_memory_growth": False,
+    }
+    unit = rendering.render("supernode", "flower-superexec-client.service.j2", given, {}).splitlines()
+    assert [line for line in unit if line.startswith(("Environment=C", "Environment=T", "Environment=X", "Rest"))] == [
+        "RestartSec=3",
+        "Environment=CUDA_DEVICE_ORDER=PCI_BUS_ID",
+        "Environment=CUDA_VISIBLE_DEVICES=1",
+    ]
+    config = tomllib.loads(rendering.render("supernode", "node.toml.j2", given, {}))
+    assert (config["gpu-count"], config["gpu-memory-mb"]) == (1, 40960)
+
+
+def test_what_would_keep_cuda_from_the_gpu_is_not_in_the_apps_unit(gpus: Path) -> None:
+    """CUDA compiles kernels to memory, reads /proc/driver/nvidia and opens devices; systemd.exec(5)."""
+    both = (gpus / "flower-superexec-client.service").read_text()
+    both += (gpus / "flower-.service.d" / "10-fact8ra.conf").read_text()
+    for directive in ("MemoryDenyWriteExecute=", "ProcSubset=", "PrivateDevices=", "~@resources", "LimitMEMLOCK="):
+        assert directive not in both

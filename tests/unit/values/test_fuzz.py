@@ -179,6 +179,10 @@ AROUND: dict[str, dict[str, Any]] = {
             "packages": [],
         }
     },
+    "nvidia_guest": {
+        "_nvidia_guest_choice": {"flavour": "open", "version": "535.261.03", "problem": ""},
+        "_nvidia_guest_found": {"sources": [{"uri": "http://deb.example/", "release": "bookworm", "signed_by": ""}]},
+    },
     "pki": {"_pki_ends": {"ca": 4102444800}},
     "transport": {
         "_transport_mtu": 1420,
