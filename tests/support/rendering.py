@@ -65,9 +65,9 @@ def render(role: str, template: str, variables: Mapping[str, Any], around: Mappi
     """Text of a file with variables of the role, as the operator might give them: not as templates."""
     given = {**_AROUND, **_variables(role), **around, "role_path": str(ROLES / role), **variables}
     given["hostvars"] = dict.fromkeys(("alpha-superlink-0", "alpha-supernode-0", "alpha"), given)
-    templar = _templar()
-    templar.available_variables = given
-    return str(templar.template(_source(role, template), escape_backslashes=False))
+    made = templar()
+    made.available_variables = given
+    return str(made.template(_source(role, template), escape_backslashes=False))
 
 
 @functools.cache
@@ -76,7 +76,7 @@ def _source(role: str, template: str) -> str:
 
 
 @functools.cache
-def _templar() -> Templar:
+def templar() -> Templar:
     """What renders; it knows the collection's own filters, which Ansible finds in playbooks alone."""
     templar = Templar(loader=DataLoader(), variables={})
     for path in sorted((ROLES.parent / "plugins" / "filter").glob("*.py")):
