@@ -86,6 +86,7 @@ LOOKED_UP = {"firewall_inbound", "firewall_outbound", "transport_hub"}
 # What is known to reach a file, so that the test does not look at nothing.
 REACHED = {
     "flower": {("flower_environment", "flower.env.j2"), ("flower_ntp_servers", "chrony.sources.j2")},
+    "nvidia_host": {("nvidia_host_blacklist", "modprobe.conf.j2"), ("nvidia_host_kernel_parameters", "grub.cfg.j2")},
     "superlink": {("federation_name", "flower-superlink.service.j2")},
     "supernode": {
         ("supernode_name", "flower-supernode.service.j2"),
@@ -182,6 +183,13 @@ AROUND: dict[str, dict[str, Any]] = {
     "nvidia_guest": {
         "_nvidia_guest_choice": {"flavour": "open", "version": "535.261.03", "problem": ""},
         "_nvidia_guest_found": {"sources": [{"uri": "http://deb.example/", "release": "bookworm", "signed_by": ""}]},
+    },
+    "nvidia_host": {
+        "_nvidia_host_plan": {
+            "binding": "modprobe",
+            "devices": ["0000:41:00.0"],
+            "parameters": {"own": trust_as_template("{{ nvidia_host_kernel_parameters }}")},
+        }
     },
     "pki": {"_pki_ends": {"ca": 4102444800}},
     "transport": {
