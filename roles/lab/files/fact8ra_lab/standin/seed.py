@@ -5,9 +5,9 @@
 ``seed`` keys: ``oneadmin_password``, ``groups`` [name], ``default_vdc`` (whether groups are in it; they are by
 default), ``users`` [{name, password, group}], ``acls`` [rule text], ``hosts`` [{name, cpu (per cent), mem_mb,
 pci [{vendor, device, class, address, ...}], hidden [devices that no monitoring has reported yet], probe (what pci.conf
-of the front-end lets through, a filter as in PCI_FILTER; all by default)}], ``images`` [{name, path, size_mb, mode}],
-``marketplaces`` [{name, mad, apps [{name, source, size_mb, md5, version, format, description, state, type, template
-(text)}]}], ``clusters`` [name], ``quotas`` {group name: quota template}.
+of the front-end lets through, a filter as in PCI_FILTER; all by default), pinned (whether PIN_POLICY is PINNED)}],
+``images`` [{name, path, size_mb, mode}], ``marketplaces`` [{name, mad, apps [{name, source, size_mb, md5, version,
+format, description, state, type, template (text)}]}], ``clusters`` [name], ``quotas`` {group name: quota template}.
 """
 
 from __future__ import annotations
@@ -175,6 +175,8 @@ def apply(cloud: Cloud) -> None:
                 host = Host(cloud.new_id("HOST"), given["name"], mad=given.get("mad", "dummy"))
                 host.cpu, host.mem_kb = int(given.get("cpu", 800)), int(given.get("mem_mb", 16384)) * 1024
                 host.pci = [_device(device) for device in given.get("pci", [])]
+                if given.get("pinned"):
+                    host.template.put("PIN_POLICY", "PINNED")
                 host.bus = [dict(device) for device in host.pci] + [_device(each) for each in given.get("hidden", [])]
                 host.probe = str(given.get("probe", ""))
                 cloud.insert(host)
