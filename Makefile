@@ -99,6 +99,15 @@ molecule: dev-venv lab-packages ## The roles on booted hosts; ARGS="SCENARIO..."
 molecule-trust: dev-venv lab-packages ## Firewall, tunnels and the way to the Control API on booted hosts
 	tools/molecule.sh $(or $(ARGS),access firewall transport)
 
+.PHONY: molecule-gpu
+molecule-gpu: dev-venv lab-packages ## GPUs of a SuperNode on a booted host, with stand-ins for card and driver
+	tools/molecule.sh $(or $(ARGS),nvidia_guest)
+
+.PHONY: test-gpu
+test-gpu: dev-venv ## GPU passthrough on an emulated hypervisor that reboots, without a GPU
+	tools/need.sh mmdebstrap:mmdebstrap qemu-img:qemu-utils qemu-system-x86_64:qemu-system-x86 ssh:openssh-client
+	tools/pytest.sh tests/gpu -x --durations 0 --durations-min 1 $(ARGS)
+
 .PHONY: e2e
 e2e: dev-venv flwr-venv ## The federation from nothing to a trained model, and back
 	tools/need.sh tshark:tshark

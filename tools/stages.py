@@ -40,6 +40,8 @@ LONG_STAGES = {
     "refusals": 900,
     "lab-networks": 900,
     "molecule-trust": 1800,
+    "test-gpu": 1800,
+    "molecule-gpu": 600,
     "adversarial": 7200,
 }
 # These make something and hold no tests.
