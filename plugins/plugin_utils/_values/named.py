@@ -299,6 +299,7 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         "10de:20b5:0302",
         "10de:*",
     ),
+    "pci_bus": lambda: pattern("two hexadecimal digits, quoted", r"[0-9A-Fa-f]{2}", 2, "41", "c1"),
     "pci_address": lambda: pattern(
         "a PCI address as lspci prints it, quoted, such as 0000:41:00.0",
         r"([0-9A-Fa-f]{4,8}:)?[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]\.[0-7]",

@@ -12,7 +12,7 @@ import pytest
 from fact8ra_lab.hosts import standins
 from fact8ra_lab.hosts._system import LabError, Paths
 from fact8ra_lab.hosts.network import Site
-from fact8ra_lab.hosts.standins import Cloud, StandIns
+from fact8ra_lab.hosts.standins import Cloud, Device, StandIns
 from fact8ra_lab.standin import config as standin_config
 
 SITE = Site("alpha", 1)
@@ -55,6 +55,21 @@ def test_the_tenant_may_create_what_a_federation_needs(tmp_path: Path) -> None:
         "@team HOST/* MANAGE *",
         "@team DATASTORE/* USE *",
     ]
+
+
+def test_a_device_of_a_site_is_its_hosts_alone_and_the_tenant_may_see_it(tmp_path: Path) -> None:
+    devices = tuple(Device.parse(f"{site}=10de:20b5:0302@41/1") for site in ("alpha", "beta"))
+    seed = configured(tmp_path, Cloud(devices=devices))["seed"]
+    assert isinstance(seed, dict)
+    device = {"vendor": "10de", "device": "20b5", "class": "0302", "bus": "41", "numa_node": "1"}
+    assert [host["pci"] for host in seed["hosts"]] == [[device]]
+    assert "@flower HOST/* USE+MANAGE *" in seed["acls"]
+
+
+@pytest.mark.parametrize("text", ["alpha", "alpha=10de:20b5@41/0", "alpha=10de:20b5:0302@41:00.0/0", "=1:2:3@4/5"])
+def test_a_device_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(LabError, match="SITE=VENDOR:DEVICE:CLASS@BUS/NODE"):
+        Device.parse(text)
 
 
 def test_every_tenant_has_a_password_and_a_group_of_its_own(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from . import base, network, segments, wan, wheelhouse
 from ._system import LabError, Paths, locked, remove_tree
 from .machines import Machines, Spec, remove_orphans, ssh_answers
-from .standins import Cloud, StandIns
+from .standins import Cloud, Device, StandIns
 
 SSH_SECONDS = 30
 
@@ -50,7 +50,15 @@ def _standin(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
         return {"changed": standins.down(check=options.check)}
     wanted = [network.Site.parse(text) for text in options.site] or list(network.DEFAULT_SITES)
     tenant, *more = options.tenant or [Cloud.tenant]
-    cloud = Cloud(tenant, options.image, options.image_size, options.cpus, options.memory, tuple(more))
+    cloud = Cloud(
+        tenant,
+        options.image,
+        options.image_size,
+        options.cpus,
+        options.memory,
+        tuple(more),
+        tuple(Device.parse(text) for text in options.pci),
+    )
     return standins.up(wanted, cloud, check=options.check)
 
 
@@ -185,6 +193,12 @@ def _parser() -> argparse.ArgumentParser:
     part.add_argument("--image-size", type=int, default=Cloud.image_mb, help="MB")
     part.add_argument("--cpus", type=int, default=Cloud.cpus, help="of the one host of a site")
     part.add_argument("--memory", type=int, default=Cloud.memory_mb, help="MB of the one host of a site")
+    part.add_argument(
+        "--pci",
+        action="append",
+        default=[],
+        help="SITE=VENDOR:DEVICE:CLASS@BUS/NODE: a device of its host, in the books only",
+    )
     part.set_defaults(handler=_standin)
 
     part = parts.add_parser("down", help="everything: stand-ins, machines, networks, state")

@@ -27,11 +27,44 @@ PORTS = {"xmlrpc": 2633, "oneflow": 2474, "onegate": ONEGATE_PORT}
 START_SECONDS = 30
 PASSWORD_LENGTH = 32
 _PACKAGE = Path(__file__).resolve().parents[1]
+_DEVICE = re.compile(
+    r"([a-z][a-z0-9]*)=([0-9a-f]{4}):([0-9a-f]{4}):([0-9a-f]{4})@([0-9a-f]{2})/([0-9]{1,2})", re.IGNORECASE
+)
 _TENANT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _VERSION_CALL = (
     "<?xml version='1.0'?><methodCall><methodName>one.system.version</methodName><params>"
     "<param><value><string>none:none</string></value></param></params></methodCall>"
 )
+
+
+@dataclass(frozen=True)
+class Device:
+    """A PCI device of a site's one OpenNebula host, in the books only: the lab's VMs see no device.
+
+    Ids are hexadecimal; `bus` is that of the address BUS:00.0, `node` the NUMA node.
+    """
+
+    site: str
+    vendor: str
+    device: str
+    class_: str
+    bus: str
+    node: str
+
+    @classmethod
+    def parse(cls, text: str) -> Device:
+        """Return the device of `SITE=VENDOR:DEVICE:CLASS@BUS/NODE`, for example `alpha=10de:20b5:0302@41/0`."""
+        match = _DEVICE.fullmatch(text)
+        if not match:
+            raise LabError(
+                f"device `{text}` is not SITE=VENDOR:DEVICE:CLASS@BUS/NODE, such as alpha=10de:20b5:0302@41/0"
+            )
+        return cls(*match.groups())
+
+    def seed(self) -> dict[str, str]:
+        """Return the device as the stand-in's configuration has it."""
+        ids = {"vendor": self.vendor, "device": self.device, "class": self.class_}
+        return {**ids, "bus": self.bus, "numa_node": self.node}
 
 
 @dataclass(frozen=True)
@@ -47,6 +80,7 @@ class Cloud:
     cpus: int = 16
     memory_mb: int = 32768
     more_tenants: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.tenants:
@@ -149,6 +183,8 @@ class StandIns:
         return path.read_text()
 
     def _configure(self, site: Site, cloud: Cloud) -> bool:
+        devices = [device.seed() for device in cloud.devices if device.site == site.name]
+        host = {"name": f"{site.name}-host-0", "cpu": cloud.cpus * 100, "mem_mb": cloud.memory_mb, "pci": devices}
         passwords = {user: self._password(site, user) for user in self._users(cloud)}
         config: Mapping[str, Any] = {
             "name": site.name,
@@ -166,9 +202,9 @@ class StandIns:
                 "groups": list(cloud.tenants),
                 "default_vdc": False,
                 "users": [{"name": name, "password": passwords[name], "group": name} for name in cloud.tenants],
-                "acls": [rule for name in cloud.tenants for rule in _rights(name)],
+                "acls": [rule for name in cloud.tenants for rule in _rights(name, bool(devices))],
                 "images": [{"name": cloud.image, "size_mb": cloud.image_mb, "mode": "644"}],
-                "hosts": [{"name": f"{site.name}-host-0", "cpu": cloud.cpus * 100, "mem_mb": cloud.memory_mb}],
+                "hosts": [host],
             },
         }
         return write_file(self._config_file(site), json.dumps(config, indent=2) + "\n", 0o600)
@@ -214,12 +250,12 @@ class StandIns:
             time.sleep(0.05)
 
 
-def _rights(tenant: str) -> list[str]:
-    """Return the rules of a tenant that makes its own networks, see docs/tenants.md."""
+def _rights(tenant: str, gpus: bool) -> list[str]:
+    """Return the rules of a tenant that makes its own networks, and may see the host's GPUs; see docs/tenants.md."""
     return [
         f"@{tenant} VM+NET+TEMPLATE+DOCUMENT+SECGROUP/* CREATE *",
         f"@{tenant} CLUSTER/#0 ADMIN *",
-        f"@{tenant} HOST/* MANAGE *",
+        f"@{tenant} HOST/* {'USE+MANAGE' if gpus else 'MANAGE'} *",
         f"@{tenant} DATASTORE/* USE *",
     ]
 

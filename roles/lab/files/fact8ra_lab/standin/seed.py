@@ -109,7 +109,22 @@ def _device(given: dict[str, Any]) -> Vector:
     if "SHORT_ADDRESS" not in device:
         bus = device.get("BUS", "01")
         device |= {"ADDRESS": f"0000:{bus}:00:0", "BUS": bus, "SHORT_ADDRESS": f"{bus}:00.0"}
+    device["TYPE"] = ":".join(device[key] for key in ("VENDOR", "DEVICE", "CLASS"))
     return device
+
+
+def _devices(cloud: Cloud, seed: dict[str, Any]) -> None:
+    """Gives hosts the devices that they lack and takes those that are no longer asked for, but for devices in use."""
+    for given in seed.get("hosts", []):
+        host = cloud.by_name(Host, given["name"])
+        if host is None or "pci" not in given:
+            continue
+        wanted = {device["ADDRESS"]: device for device in map(_device, given["pci"])}
+        kept = [device for device in host.pci if device["ADDRESS"] in wanted or device["VMID"] != "-1"]
+        known = {device["ADDRESS"] for device in kept}
+        host.pci = kept + [device for address, device in wanted.items() if address not in known]
+        host.bus = [dict(device) for device in host.pci]
+        cloud.touch(host)
 
 
 def _image(cloud: Cloud, given: dict[str, Any]) -> None:
@@ -158,7 +173,7 @@ def _tenants(cloud: Cloud, seed: dict[str, Any]) -> None:
 
 
 def apply(cloud: Cloud) -> None:
-    """Fills an empty cloud. One that was filled before keeps what it has, and gets the users that it lacks.
+    """Fills an empty cloud. One that was filled before keeps what it has, and gets users and devices that it lacks.
 
     Raises ConfigError.
     """
@@ -167,6 +182,7 @@ def apply(cloud: Cloud) -> None:
         with cloud.change():
             if cloud.pool(User):
                 _tenants(cloud, seed)
+                _devices(cloud, seed)
                 return
             _built_in(cloud, str(seed.get("oneadmin_password") or secrets.token_hex(16)))
             for name in seed.get("clusters", []):

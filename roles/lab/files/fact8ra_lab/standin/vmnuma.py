@@ -72,7 +72,7 @@ def place(host: Host, others: Iterable[VM], vm: VM, devices: Iterable[Vector]) -
         fits = [number for number in range(count) if len(cpus[number]) >= total and free[number] >= needed]
         if not fits:
             return []
-        best = max(fits, key=lambda number, here=index: (number == here and here in near, len(cpus[number]), number))
+        best = index if index in fits and index in near else max((len(cpus[number]), number) for number in fits)[1]
         taken = sorted(cpus[best])[:total]
         cpus[best] -= set(taken)
         free[best] -= needed
