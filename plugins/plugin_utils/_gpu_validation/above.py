@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from .row import (
 
 _NODES_PLAY = "run playbooks/site.yml with --tags gpu,supernodes"
 _CPU = "cpu"
+_RAISED = re.compile(r"<class '[^']*'>:<'(.*)'>", re.DOTALL)
 _MATRIX = "matrix product"
 
 
@@ -120,10 +122,11 @@ def _node(name: str, node: Mapping[str, Any], wanted: int) -> list[Row]:
         else row("flower", name, "node-config", FAILED, f"{found}; it has {count(for_apps, 'GPU')}", _NODES_PLAY)
     ]
     devices = values(node.get("devices"))
-    if any("nvidia" in each for each in devices):
-        return [*rows, row("flower", name, "devices of apps", OK, f"{count(len(devices), 'rule')} in the app's unit")]
+    own = [each for each in devices if "nvidia" in each]
+    if own:
+        return [*rows, row("flower", name, "apps' devices", OK, listed(own))]
     found = "the unit of the apps lets them open no NVIDIA device"
-    return [*rows, row("flower", name, "devices of apps", FAILED, found, f"supernode_devices; {_NODES_PLAY}")]
+    return [*rows, row("flower", name, "apps' devices", FAILED, found, f"supernode_devices; {_NODES_PLAY}")]
 
 
 def trained(data: Mapping[str, Any]) -> list[Row]:
@@ -142,7 +145,7 @@ def trained(data: Mapping[str, Any]) -> list[Row]:
         rows.append(_device(name, str(device), mapping(training.get(name)), wanted.get(name, 0)))
     refused = {str(each.get("name") or each.get("node_id")): each for each in mappings(run.get("reply_errors"))}
     rows += [
-        row("round", name, "training", FAILED, each.get("reason"), "the layers above say where it breaks")
+        row("round", name, "training", FAILED, _reason(each.get("reason")), "the layers above say where it breaks")
         for name, each in sorted(refused.items())
     ]
     if error and not refused:
@@ -167,6 +170,12 @@ def _device(name: str, device: str, training: Mapping[str, Any], wanted: int) ->
     if wanted and not on_gpu:
         return row("round", name, "device", FAILED, found, f"its node-config promises no GPU: {_NODES_PLAY}")
     return row("round", name, "device", OK, found)
+
+
+def _reason(told: object) -> str:
+    """What a ClientApp raised, without the class that Flower writes before it."""
+    found = _RAISED.fullmatch(str(told))
+    return found[1] if found else str(told)
 
 
 def _seconds(value: object) -> str:

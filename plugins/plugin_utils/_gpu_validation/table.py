@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +14,8 @@ from . import above, below
 from .row import FAILED, OK, UNCHECKED, WARNING, Row
 
 WIDTH = 92  # of a terminal's 100 columns; Ansible indents what it prints by 8
-_HEAD = ("LAYER", "HOST", "CHECK", "RESULT", "FOUND, AND WHAT TO DO")
-_KEYS = ("layer", "host", "check", "result")
+_HEAD = ("LAYER", "HOST", "CHECK", "RESULT", "FOUND, AND -> WHAT TO DO")
+_KEYS = ("layer", "host", "check", "result", "found")
 _LIMITS = (10, 18, 14, 11)
 _LAYERS = (
     below.hosts,
@@ -38,30 +39,27 @@ def summary(rows: Sequence[Row]) -> dict[str, int]:
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """Return the rows as lines of at most WIDTH characters, long texts wrapped within their column."""
+    """Return the rows as lines of at most WIDTH characters; what to do stands below its row, after an arrow."""
     widths = [
         min(limit, max(map(len, [head, *(row[key] for row in rows)])))
         for head, key, limit in zip(_HEAD, _KEYS, _LIMITS, strict=False)
     ]
     widths.append(WIDTH - sum(widths) - 2 * len(widths))
+    below = " " * (widths[0] + 2)
     lines = _line(_HEAD, widths)
     lines += ["  ".join("-" * width for width in widths)]
-    before = ""
+    layer = ""
     for row in rows:
-        told = row["found"] + (f" -> {row['cure']}" if row["cure"] else "")
-        layer = row["layer"] if row["layer"] != before else ""
-        before = row["layer"]
-        lines += _line([layer, *(row[key] for key in _KEYS[1:]), told], widths)
+        lines += _line([row["layer"] if row["layer"] != layer else "", *(row[key] for key in _KEYS[1:])], widths)
+        layer = row["layer"]
+        if row["cure"]:
+            lines += textwrap.wrap(row["cure"], WIDTH, initial_indent=f"{below}-> ", subsequent_indent=f"{below}   ")
     return lines
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(cells, widths, strict=True)]
-    height = max(map(len, wrapped))
     return [
-        "  ".join(
-            (column[number] if number < len(column) else "").ljust(width)
-            for column, width in zip(wrapped, widths, strict=True)
-        ).rstrip()
-        for number in range(height)
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in itertools.zip_longest(*wrapped, fillvalue="")
     ]
