@@ -108,13 +108,13 @@ def play(
     return Played(done.returncode, done.stdout, time.monotonic() - started)
 
 
-def play_written(directory: Path, plays: list[dict[str, Any]], inventory: Mapping[str, Any]) -> Played:
+def play_written(directory: Path, plays: list[dict[str, Any]], inventory: Mapping[str, Any], *arguments: str) -> Played:
     """Write plays and an inventory into a directory and run them there."""
     (directory / "play.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
     (directory / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
     started = time.monotonic()
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "play.yml"],
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "play.yml", *arguments],
         cwd=directory,
         env=_environment(None),
         stdin=subprocess.DEVNULL,
