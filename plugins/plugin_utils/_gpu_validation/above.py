@@ -28,7 +28,7 @@ from .row import (
     values,
 )
 
-_NODES_PLAY = "run playbooks/site.yml with --tags gpu,supernodes"
+_NODES_PLAY = "run playbooks/site.yml with --tags gpu,install,supernodes"
 _CPU = "cpu"
 _RAISED = re.compile(r"<class '[^']*'>:<'(.*)'>", re.DOTALL)
 _MATRIX = "matrix product"

@@ -22,6 +22,7 @@ from .row import (
     mappings,
     problems,
     row,
+    values,
 )
 
 _HOSTS_PLAY = "run playbooks/gpu_hosts.yml"
@@ -66,14 +67,23 @@ def _host(name: str, told: Mapping[str, Any]) -> list[Row]:
 
 def _gpu(name: str, gpu: Mapping[str, Any]) -> list[Row]:
     check = f"GPU {gpu.get('address')}"
-    rows = problems("host", name, gpu.get("problems"), check)
+    # That a VM has it is what it is for.
+    others = [each for each in mappings(gpu.get("problems")) if each.get("code") != "in_use_by_vm"]
+    rows = problems("host", name, others, check)
     if any(each["result"] == FAILED for each in rows):
         return rows
     card = gpu.get("name") or f"{gpu.get('vendor')}:{gpu.get('device')}"
     found = f"{card}, driver {gpu.get('driver') or 'none'}, group {gpu.get('iommu_group')}"
-    if gpu.get("driver") != "vfio-pci":
+    users = values(gpu.get("users"))
+    found += f", in use by {listed(users)}" if users else ""
+    if not _for_vms(gpu):
         return [*rows, row("host", name, check, FAILED, found, f"vfio-pci has to have it: {_HOSTS_PLAY}")]
     return [row("host", name, check, OK, found), *rows]
+
+
+def _for_vms(gpu: Mapping[str, Any]) -> bool:
+    """Whether vfio-pci has it, or a driver of its family."""
+    return "vfio" in str(gpu.get("driver"))
 
 
 def asking(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -138,11 +148,7 @@ def _missing(data: Mapping[str, Any], name: str, told: object) -> list[Row]:
                 continue
             pool = {str(device.get("address", "")) for device in mappings(known.get("pci_devices"))}
             gpus = mappings(mapping(host.get("facts")).get("gpus"))
-            lost = [
-                str(gpu.get("address"))
-                for gpu in gpus
-                if gpu.get("driver") == "vfio-pci" and str(gpu.get("address")) not in pool
-            ]
+            lost = [str(gpu.get("address")) for gpu in gpus if _for_vms(gpu) and str(gpu.get("address")) not in pool]
             if lost:
                 cure = f"{_HOSTS_PLAY}, which writes the filter and has the host looked at again"
                 found = f"OpenNebula does not know {', '.join(lost)}"

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sysfs
 from ansible.errors import AnsibleFilterError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.fact8ra.flower.plugins.filter.gpu_validate import FilterModule
+from ansible_collections.fact8ra.flower.plugins.module_utils._gpu.host import read
 
 rows_of = FilterModule().filters()["gpu_validate_rows"]
 table_of = FilterModule().filters()["gpu_validate_table"]
@@ -178,6 +181,20 @@ def test_one_fault_is_one_row_with_its_cure(
     assert cure in rows[0]["cure"]
     # The layers beside it are judged nevertheless.
     assert {row["layer"] for row in rows_of(altered(path, value))} >= {"host", "opennebula", "vm", "flower", "round"}
+
+
+@pytest.mark.parametrize("machine", sysfs.names())
+def test_a_described_machine_is_told_as_the_facts_judge_it(machine: str, tmp_path: Path) -> None:
+    description = sysfs.load(machine)
+    facts = read(sysfs.build(description, tmp_path), description.get("wanted"))
+    rows = rows_of({"hosts": {"kvm1": {"facts": facts}}})
+    gpus = [row for row in rows if row["check"].startswith("GPU ")]
+    assert {row["check"] for row in gpus} == {f"GPU {gpu['address']}" for gpu in facts["gpus"]}
+    for gpu in facts["gpus"]:
+        results = {row["result"] for row in gpus if row["check"] == f"GPU {gpu['address']}"}
+        assert ("FAILED" in results) == any(one["kind"] != "warning" for one in gpu["problems"]), gpu["address"]
+    failed = [row for row in rows if row["layer"] == "host" and row["result"] == "FAILED"]
+    assert all(row["cure"] for row in failed)
 
 
 def test_a_site_that_may_do_without_is_warned_of() -> None:
