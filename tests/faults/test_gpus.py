@@ -124,7 +124,7 @@ def test_a_vm_that_no_host_takes_ends_with_the_schedulers_message(one_site: Fede
     one_site.hosts["alpha"].update(site_supernode_gpus=1, site_supernode_gpu_pinning=False, site_wait_timeout=300)
     failed = play_site(one_site).failed_with(
         "User flower may not see the hosts, so it cannot be checked whether they have the devices",
-        "has VMs that no host takes; the scheduler says: [HOST] Unavailable PCI devices on hosts: 0",
+        "has VMs that no host takes (it is DEPLOYING); the scheduler says: [HOST] Unavailable PCI devices on hosts: 0",
         "To go on: give the hosts what the message names",
     )
     assert failed.seconds < 100

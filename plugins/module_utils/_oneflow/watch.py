@@ -11,7 +11,7 @@ reason anywhere but known causes. So every error here carries the last log lines
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import OpenNebulaError, Refused, ResourceTimeout
@@ -175,8 +175,8 @@ class Watch:
         self._check_nets(seen, state)
         causes = self._placing.causes(node_ids(seen.body)) if state in PLACING else []
         if causes:
-            what = f"has VMs that no host takes; the scheduler says: {'; '.join(causes)}"
-            raise self.failed(seen, what, MAKE_ROOM, code="vm_unplaced")
+            said = [f"the scheduler says: {cause}" for cause in causes]
+            raise self.failed(seen, "has VMs that no host takes", MAKE_ROOM, code="vm_unplaced", causes=said)
 
     def _check_nets(self, seen: Document, state: ServiceState | None) -> None:
         if state is not ServiceState.DEPLOYING_NETS:
@@ -254,10 +254,12 @@ class Watch:
         except ResourceTimeout:
             return look()
 
-    def failed(self, seen: Document, what: str, advice: str, code: str = "service_failed") -> Refused:
+    def failed(
+        self, seen: Document, what: str, advice: str, code: str = "service_failed", causes: Sequence[str] = ()
+    ) -> Refused:
         """Return the error for a service that will not come: with its state, its VMs that do not run, its log."""
         state = service_state_name(seen.body.get("state"))
-        log, vms, causes = log_of(seen.body), self._troubled(seen), self._causes(seen)
+        log, vms, causes = log_of(seen.body), self._troubled(seen), [*causes, *self._causes(seen)]
         roles = failed_roles(seen.body)
         parts = [f"{self.label(seen)} {what} (it is {state})", *causes]
         parts += [f"failed roles: {', '.join(roles)}"] if roles else []

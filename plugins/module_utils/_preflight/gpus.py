@@ -119,8 +119,8 @@ def _judge(offer: Offer, needs: Needs) -> Verdict:
 def _request(offer: Offer, needs: Needs) -> tuple[list[Device], bool, str]:
     """Return the entries PCI of each VM, whether its CPUs are pinned, and what is wrong with the request."""
     if not needs.gpu_template:
-        ids = {"VENDOR": needs.gpu_vendor, "DEVICE": needs.gpu_device, "CLASS": needs.gpu_class}
-        return [{**ids, "PROFILE": needs.gpu_profile}] * needs.gpus, needs.gpu_pinning, ""
+        device = {"VENDOR": needs.gpu_vendor, "DEVICE": needs.gpu_device, "CLASS": needs.gpu_class}
+        return [{**device, "PROFILE": needs.gpu_profile}] * needs.gpus, needs.gpu_pinning, ""
     name = needs.gpu_template
     called = [template for template in offer.vm_templates if template.get("NAME") == name]
     if not called:

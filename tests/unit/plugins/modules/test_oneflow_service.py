@@ -342,3 +342,15 @@ def test_info_without_the_vms_takes_one_call(site: Site) -> None:
         for role, full in zip(found["roles"], made["roles"], strict=True):
             unread = {"state": None, "lcm_state": None, "addresses": []}
             assert role["vms"] == [{**vm, **unread} for vm in full["vms"]]
+
+
+def test_a_vm_that_no_host_takes_is_told_in_the_schedulers_words(site: Site) -> None:
+    site.standin.one("one.template.update", 0, 'PCI=[VENDOR="10de",DEVICE="2330",CLASS="0302"]', 1)
+    site.run(oneflow_template, **TEMPLATE)
+    failed = site.fail(oneflow_service, **{**SERVICE, "wait_timeout": 300})
+    assert failed["failure"]["code"] == "vm_unplaced"
+    assert "has VMs that no host takes (it is DEPLOYING); the scheduler says: [HOST] Unavailable PCI" in failed["msg"]
+    assert "superlink_0_(service_1) (id 0, PENDING: " in failed["msg"]
+    again = site.fail(oneflow_service, **{**SERVICE, "wait_timeout": 300, "recover": True})
+    assert again["failure"]["code"] == "vm_unplaced", "a service that was left so is waited for"
+    assert len([call for call in site.calls if call == "vmpool.infoextended"]) <= 5

@@ -96,3 +96,39 @@ def test_a_silent_oneflow(tenant: Site) -> None:
     tenant.standin.faults.add({"silence": "oneflow"})
     assert "read_timeout=0.2" in tenant.fail(site_preflight, **NEEDS, read_timeout=0.2)["msg"]
     tenant.standin.faults.clear()
+
+
+# ---------------------------------------------------------------------------------------------------------------- GPUs
+
+#: The hosts of the recording, dummyhost0 and dummyhost1, have two A100 each.
+GPUS: dict[str, Any] = {**NEEDS, "supernodes": 2, "supernode_memory": 1024, "gpu_pinning": False}
+
+
+def test_the_recorded_hosts_give_two_to_each_of_two(admin: Site) -> None:
+    gpus = admin.run(site_preflight, **GPUS, gpus=2, gpu_device="20b5", gpu_class="0302")["site"]["gpus"]
+    assert gpus == {"requested": 2, "granted": 2, "reason": "", "numa_nodes": 1, "in_template": 0}
+    assert len(admin.calls) + len(admin.flow_calls) == 12, "as many as without"
+
+
+def test_the_recorded_vms_hold_one_and_wait_for_one_that_is_not_there(admin: Site) -> None:
+    admin.standin.one("one.vm.allocate", 'NAME="gpu-one"\nCPU="0.1"\nMEMORY="96"\nPCI=[VENDOR="10de",DEVICE="20b5"]')
+    admin.standin.until(lambda: "<VMID><![CDATA[0]]></VMID>" in admin.standin.one("one.hostpool.info"))
+    failed = admin.fail(site_preflight, **GPUS, gpus=2, gpu_device="20b5")
+    assert failed["failure"]["details"]["problems"] == [
+        "the hosts have room for 1 of 2 SuperNodes with 2 GPUs (10de:20b5) of one host: host dummyhost0 has 2 devices "
+        "10de:20b5, both free; host dummyhost1 has 2 devices 10de:20b5, 1 of them held by VM 0 and 1 of them free. Set "
+        "site_gpu_required: false to go on without GPUs"
+    ]
+    gpus = admin.run(site_preflight, **GPUS, gpus=1, gpu_device="2330", gpu_required=False)["site"]["gpus"]
+    assert gpus["granted"] == 0
+    assert gpus["reason"] == (
+        "the hosts have room for 0 of 2 SuperNodes with 1 GPU (10de:2330): hosts dummyhost0, dummyhost1 have none"
+    )
+
+
+def test_a_tenant_who_sees_no_host_is_told_and_warned(tenant: Site) -> None:
+    asked = {**GPUS, "gpus": 9, "gpu_pinning": True}
+    result = tenant.run(site_preflight, **asked, warns=True)
+    assert result["site"]["gpus"]["granted"] == 9
+    assert "may not see the hosts" in result["site"]["gpus"]["reason"]
+    assert "Site alpha: User flower is no administrator" in str(result["warnings"])
