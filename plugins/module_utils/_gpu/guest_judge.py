@@ -48,7 +48,7 @@ def judge(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
         seen: What the role's script saw: C(devices) (NVIDIA's display controllers in sysfs), C(smi) (C(status), C(xml),
             C(list), C(capabilities), C(error)), C(loaded) (version of the module in the kernel, or empty), C(nouveau),
             C(library) (version of the packages, or empty), C(secure_boot), C(kernel_log), C(built) (whether there is a
-            module for the running kernel).
+            module for the running kernel), C(said) (what fact8ra-nvidia.service said if it failed).
         wanted: C(gpus), C(driver), C(mig_profiles) and C(visible_devices).
     """
     problems: list[Problem] = []
@@ -67,7 +67,7 @@ def judge(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     _complete(report["gpus"], seen["smi"])
     problems += _versions(seen, report)
     for gpu in report["gpus"]:
-        problems += _health(gpu) + _mig(gpu, wanted["mig_profiles"])
+        problems += _health(gpu) + _mig(gpu, wanted["mig_profiles"], seen["said"])
     problems += _visible(report["gpus"], wanted["visible_devices"])
     problems += _log(guest.xids(seen["kernel_log"]))
     return {
@@ -102,6 +102,7 @@ def _no_driver(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> Problem:
             "install a driver in the image of the VM, or set nvidia_guest_driver"
             if wanted["driver"] == "none"
             else "see `modprobe nvidia`, `dkms status` and `journalctl -k` on the node; reboot it after a kernel update"
+            + (f"; {seen['said']}" if seen["said"] else "")
         )
         return problem("driver", BLOCKS, f"no NVIDIA driver is loaded for {names}{why}", cure)
     said = " ".join(str(seen["smi"]["error"]).split())[:200] or f"status {seen['smi']['status']}"
@@ -155,7 +156,7 @@ def _health(gpu: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def _mig(gpu: Mapping[str, Any], profiles: Sequence[str]) -> list[Problem]:
+def _mig(gpu: Mapping[str, Any], profiles: Sequence[str], said: str) -> list[Problem]:
     name, mode = f"GPU {gpu['index']} ({gpu['name']})", gpu["mig_mode"]
     if mode["current"] is not None and mode["pending"] is not None and mode["current"] != mode["pending"]:
         message = f"{name} changes its MIG mode at its next reset"
@@ -171,7 +172,8 @@ def _mig(gpu: Mapping[str, Any], profiles: Sequence[str]) -> list[Problem]:
     message = (
         f"{name} has the MIG instances {listed(sorted(map(str, has.elements()))) or 'none'}, not {listed(profiles)}"
     )
-    return [problem("mig", BLOCKS, message, "see `journalctl -u fact8ra-nvidia` on the node")]
+    cure = said or "restart fact8ra-nvidia.service on the node"
+    return [problem("mig", BLOCKS, message, cure)]
 
 
 def _visible(gpus: Sequence[Mapping[str, Any]], visible: Sequence[str]) -> list[Problem]:

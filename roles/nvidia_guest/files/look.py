@@ -88,15 +88,19 @@ def os_release() -> dict[str, str]:
 
 
 def packages(names: list[str]) -> dict[str, dict[str, Any]]:
-    """``installed`` version (or empty) and ``available`` versions of Debian packages."""
-    found: dict[str, dict[str, Any]] = {name: {"installed": "", "available": []} for name in names}
+    """``installed`` version (or empty), ``known`` (whether dpkg has anything of it) and ``available`` versions."""
+    found: dict[str, dict[str, Any]] = {name: {"installed": "", "known": False, "available": []} for name in names}
     if not names:
         return found
     listing = "--showformat=${Package} ${db:Status-Abbrev} ${Version}\n"
     for line in run("dpkg-query", "--show", listing, *names)[1].splitlines():
         words = line.split()
-        if len(words) == 3 and words[1] == "ii" and words[0] in found:
-            found[words[0]] = {"installed": words[2], "available": [words[2]]}
+        if len(words) != 3 or words[0] not in found:
+            continue
+        # The second letter tells what is there: n nothing, c configuration files.
+        found[words[0]]["known"] = words[1][1] not in "nc"
+        if words[1] == "ii":
+            found[words[0]].update(installed=words[2], available=[words[2]])
     for line in run("apt-cache", "madison", *names)[1].splitlines():
         words = [word.strip() for word in line.split("|")]
         if len(words) == 3 and words[0] in found and words[1] not in found[words[0]]["available"]:
@@ -191,6 +195,16 @@ def smi() -> dict[str, Any]:
     }
 
 
+def said(unit: str) -> str:
+    """Why a unit has failed, in its own words; empty when it has not."""
+    if run("systemctl", "is-failed", "--quiet", unit)[0]:
+        return ""
+    invocation = run("systemctl", "show", "--property=InvocationID", "--value", unit)[1].strip()
+    lines = run("journalctl", "--quiet", "--no-pager", "--output=json", f"_SYSTEMD_INVOCATION_ID={invocation}")[1]
+    words = [json.loads(line).get("MESSAGE", "") for line in lines.splitlines()]
+    return "; ".join(word for word in words if isinstance(word, str))[-600:]
+
+
 def kernel_log() -> list[str]:
     """Last lines of NVIDIA's driver in the kernel's log since boot."""
     status, text, _error = run("journalctl", "--dmesg", "--boot", "--quiet", "--no-pager", "--output=cat")
@@ -223,6 +237,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "different": [wanted["path"] for wanted in request["files"] if different(wanted)],
         "text": content(request["text"]).decode(errors="replace"),
         "units": units(request["units"]),
+        "said": said("fact8ra-nvidia.service"),
         "smi": smi() if cards else {"status": 0, "xml": "", "error": "", "list": "", "capabilities": ""},
         "kernel_log": kernel_log() if cards else [],
         "supernode": os.path.exists("/etc/systemd/system/flower-superexec-client.service"),

@@ -215,13 +215,14 @@ def test_mirrors_of_the_node_give_the_rest_of_debian(
 def test_installed_versions_count_as_available(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(*command: str) -> tuple[int, str, str]:
         if command[0] == "dpkg-query":
-            return 1, "libcuda1 ii  535.1-1\nold rc  1\n", ""
+            return 1, "libcuda1 ii  535.1-1\nhalf iF  2\nold rc  1\n", ""
         return 0, "  libcuda1 | 535.2-1 | http://m bookworm/non-free amd64 Packages\n", ""
 
     monkeypatch.setattr(look, "run", run)
-    assert look.packages(["libcuda1", "old"]) == {
-        "libcuda1": {"installed": "535.1-1", "available": ["535.1-1", "535.2-1"]},
-        "old": {"installed": "", "available": []},
+    assert look.packages(["libcuda1", "half", "old"]) == {
+        "libcuda1": {"installed": "535.1-1", "known": True, "available": ["535.1-1", "535.2-1"]},
+        "half": {"installed": "", "known": True, "available": []},
+        "old": {"installed": "", "known": False, "available": []},
     }
 
 

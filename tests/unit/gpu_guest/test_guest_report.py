@@ -36,6 +36,7 @@ def seen(name: str = "", devices: int = 1, **more: Any) -> dict[str, Any]:
         "built": True,
         "secure_boot": False,
         "kernel_log": [],
+        "said": "",
         **more,
     }
 

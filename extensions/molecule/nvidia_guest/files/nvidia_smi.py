@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 STATE = Path(os.environ.get("FAKE_NVIDIA", "/var/lib/fake-nvidia/state.json"))
-VERSION = os.environ.get("FAKE_NVIDIA_VERSION", "535.309.01")
+VERSION = Path(os.environ.get("FAKE_NVIDIA_VERSION", "/sys/module/nvidia/version"))
 PROFILES = {"1g.10gb": 9728, "2g.20gb": 19968, "3g.40gb": 40192, "7g.80gb": 81152}
 NO_DRIVER = (
     "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that the latest NVIDIA "
@@ -62,7 +62,7 @@ def report(state: dict[str, Any]) -> str:
         )
     return (
         '<?xml version="1.0" ?>\n<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">\n<nvidia_smi_log>'
-        f"<driver_version>{VERSION}</driver_version><cuda_version>12.2</cuda_version>{''.join(cards)}</nvidia_smi_log>\n"
+        f"<driver_version>{VERSION.read_text()}</driver_version><cuda_version>12.2</cuda_version>{''.join(cards)}</nvidia_smi_log>\n"
     )
 
 
