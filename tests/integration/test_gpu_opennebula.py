@@ -147,9 +147,12 @@ def test_from_a_hidden_card_to_the_pool_and_back(world: World) -> None:
 
 def test_what_an_interrupted_run_left_is_made_good(world: World) -> None:
     (world.directory / "sync.log.broken").touch()
+    world.conf.write_text(CONF.replace(":device_name: []", ":device_name: ['^GA100']"))
     world.play("frontend").failed_with("pci.conf on one-kvm1 is not that of the front-end", "OFFLINE")
     (world.directory / "sync.log.broken").unlink()
-    assert world.play("frontend").succeeded().changed == 1
+    played = world.play("frontend").succeeded()
+    assert played.changed == 1
+    assert "only if their names match one of ^GA100" in " ".join(played.output.split())
     assert len(world.synced) == 2
 
 
