@@ -182,6 +182,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ansible_facts:
+  description: Facts of the host, for later plays.
+  returned: when O(gpus) is not 0
+  type: dict
+  contains:
+    fact8ra_site_gpus:
+      description: The parts C(requested), C(granted) and C(reason) of RV(site.gpus).
+      type: dict
+      sample: {requested: 2, granted: 2, reason: ""}
 site:
   description: What was read.
   returned: success
@@ -312,7 +321,12 @@ def check(module: AnsibleModule) -> Mapping[str, Any]:
             code="preflight",
             details={"site": site, "problems": found},
         )
-    return {"changed": False, "site": {**summary(offer, needs), "gpus": gpus.facts()}}
+    facts = {name: value for name, value in gpus.facts().items() if name in ("requested", "granted", "reason")}
+    return {
+        "changed": False,
+        "site": {**summary(offer, needs), "gpus": gpus.facts()},
+        **({"ansible_facts": {"fact8ra_site_gpus": facts}} if needs.gpus else {}),
+    }
 
 
 def main() -> None:

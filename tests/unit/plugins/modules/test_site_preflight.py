@@ -105,8 +105,9 @@ GPUS: dict[str, Any] = {**NEEDS, "supernodes": 2, "supernode_memory": 1024, "gpu
 
 
 def test_the_recorded_hosts_give_two_to_each_of_two(admin: Site) -> None:
-    gpus = admin.run(site_preflight, **GPUS, gpus=2, gpu_device="20b5", gpu_class="0302")["site"]["gpus"]
-    assert gpus == {"requested": 2, "granted": 2, "reason": "", "numa_nodes": 1, "in_template": 0}
+    result = admin.run(site_preflight, **GPUS, gpus=2, gpu_device="20b5", gpu_class="0302")
+    assert result["ansible_facts"] == {"fact8ra_site_gpus": {"requested": 2, "granted": 2, "reason": ""}}
+    assert result["site"]["gpus"] == {"requested": 2, "granted": 2, "reason": "", "numa_nodes": 1, "in_template": 0}
     assert len(admin.calls) + len(admin.flow_calls) == 12, "as many as without"
 
 
