@@ -39,7 +39,9 @@ def test_gpu_validate_trains_a_round_and_names_every_device(federation: Any, tmp
     assert (judged["version"], judged["federation"], judged["passed"]) == (1, "loop", True)
     assert judged["devices"] == {"node-a": "cpu", "node-b": "cpu"}
     told = {(row["layer"], row["host"], row["check"]): row["result"] for row in judged["rows"]}
-    assert told["flower", "node-a", "SuperNode"] == told["round", "node-a", "device"] == told["round", "-", "loss"] == "ok"
+    assert (
+        told["flower", "node-a", "SuperNode"] == told["round", "node-a", "device"] == told["round", "-", "loss"] == "ok"
+    )
     assert told["host", "-", "hypervisors"] == "not checked"
     assert told["federation", "-", "GPUs"] == "warning"
     (row,) = json.loads((tmp_path / "controller" / "runs" / judged["run_id"] / "run.json").read_text())["rounds"]
