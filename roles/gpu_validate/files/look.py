@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Says, on a SuperNode, what its apps have: ``config``, their node configuration, and ``devices``, those that they may open.
 
-Called as ``python3 -`` with this file on standard input; prints JSON and changes nothing. A unit that does not say which
-devices (``DevicePolicy=auto``) may open all of the host.
+Called as ``python3 -`` with this file on standard input; prints JSON and changes nothing. Role supernode closes the unit
+to all devices but those that it names.
 """
 
 from __future__ import annotations
