@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Says, on a SuperNode, what its apps have: ``config``, their node configuration, and ``devices``, those that they may open.
+"""Says, on a SuperNode, what its apps have: ``config``, their node configuration, and ``devices`` that they may open.
 
-Called as ``python3 -`` with this file on standard input; prints JSON and changes nothing. Role supernode closes the unit
-to all devices but those that it names.
+Called as ``python3 -`` with this file on standard input; prints JSON and changes nothing. Role supernode closes the
+unit to all devices but those that it names.
 """
 
 from __future__ import annotations
