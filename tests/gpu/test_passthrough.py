@@ -181,10 +181,23 @@ def test_after_the_undo_everything_is_predicted_anew_and_undoing_is_done(intel: 
     assert f"{CARD} is bound to bochs-drm" in " ".join(predicted.output.split())
 
 
-def test_an_amd_iommu_needs_no_parameter(amd: Hypervisor) -> None:
+def test_an_amd_host_needs_no_parameter_and_modprobe_binds_before_other_drivers(amd: Hypervisor) -> None:
     facts = amd.facts({**DISPLAY, "address": CARD}, {**DISPLAY, "address": SHARED})
     assert facts["iommu"]["cpu"] == "amd"
     assert facts["iommu"]["firmware"]
     assert facts["iommu"]["enabled"]
     assert facts["iommu"]["parameters_needed"] == []
     assert [(gpu["address"], gpu["isolated"]) for gpu in facts["gpus"]] == [(CARD, True), (SHARED, False)]
+    before = amd.state()
+    # bochs is what nouveau is to a real card
+    wanted = {"devices": WANTED["devices"], "binding": "modprobe", "blacklist": ["bochs"]}
+    amd.play(**wanted, allow_reboot=True).succeeded()
+    after = amd.state()
+    assert after["boot"] != before["boot"]
+    assert after["command_line"] == before["command_line"]
+    assert {one for one, driver in after["drivers"].items() if driver == "vfio-pci"} == set(DRIVERS)
+    log = amd.machine.run("dmesg")
+    assert "vfio" in log.lower()
+    for address, driver in DRIVERS.items():
+        assert not re.search(f"{driver}.*{address}", log), "another driver had the device first"
+    assert amd.script("take", after["groups"][CARD], CARD)["viable"]

@@ -57,7 +57,7 @@ class VirtualMachine:
     devices: Sequence[str] = ()
     iommu: str = "intel-iommu,intremap=on,caching-mode=on"
     memory_mb: int = 1536
-    cpus: int = 2
+    cpus: int = 1
     port: int = field(init=False, default=0)
     _ends: ExitStack = field(init=False, default_factory=ExitStack)
 
@@ -96,7 +96,7 @@ class VirtualMachine:
             *self.devices,
         ]
         command = [
-            *("setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config"),
+            *("setpriv", "--pdeathsig", "KILL", "nice", "qemu-system-x86_64", "-nodefaults", "-no-user-config"),
             *("-display", "none", "-vga", "none", "-machine", "q35"),
             *("-accel", "tcg,thread=multi", "-cpu", CPUS.get(model, "Nehalem")),
             *("-smp", str(self.cpus), "-m", str(self.memory_mb)),
