@@ -83,6 +83,7 @@ class VirtualMachine:
 
     def _start(self) -> None:
         disk, monitor = self.directory / "disk.qcow2", self.directory / "qmp"
+        self._ends.callback(disk.unlink, missing_ok=True)
         machine_image.overlay(self.image, disk)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
         keys = base64.b64encode(self.key.with_suffix(".pub").read_bytes()).decode()
