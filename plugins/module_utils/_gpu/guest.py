@@ -61,7 +61,7 @@ def _gpu(number: int, gpu: ElementTree.Element, driver: str | None, cuda: str | 
         "driver": driver,
         "cuda": cuda,
         "compute_capability": None,
-        "pci_address": address(_text(gpu, "pci/pci_bus_id") or gpu.get("id", "")),
+        "pci_address": address(_text(gpu, "pci/pci_bus_id") or (gpu.get("id") or "")),
         "mig": [_instance(one) for one in gpu.findall("mig_devices/mig_device")],
         "mig_mode": {
             "current": _enabled(gpu, "mig_mode/current_mig"),
