@@ -38,12 +38,12 @@ def changed_files(before: Any, after: Any) -> set[str]:
 
 
 def changed_tasks(output: str) -> set[str]:
-    """Names of the tasks that changed something, but for those by which check mode tells what would change."""
+    """Names of the tasks that changed something, but for what check mode says instead, and the role's notes of steps."""
     found, task = set(), ""
     for line in output.splitlines():
         header = re.match(r"TASK \[(?:.* : )?(.*)\] \**$", line)
         task = header[1] if header else task
-        if line.startswith("changed: ") and not task.startswith("Say "):
+        if line.startswith("changed: ") and not task.startswith(("Say ", "Note that ")):
             found.add(task)
     return found
 

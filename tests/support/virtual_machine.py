@@ -97,7 +97,7 @@ class VirtualMachine:
             *self.devices,
         ]
         command = [
-            *("setpriv", "--pdeathsig", "KILL", "nice", "qemu-system-x86_64", "-nodefaults", "-no-user-config"),
+            *("setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config"),
             *("-display", "none", "-vga", "none", "-machine", "q35"),
             *("-accel", "tcg,thread=multi", "-cpu", CPUS.get(model, "Nehalem")),
             *("-smp", str(self.cpus), "-m", str(self.memory_mb)),
