@@ -295,6 +295,18 @@ def test_apps_reach_the_gpus_and_nothing_sets_what_hides_them(gpus: Path) -> Non
     }
 
 
+def test_nodes_without_gpus_have_nothing_of_them(strict: Path, loose: Path) -> None:
+    words = ("nvidia", "cuda", "gpu", "netlink", "xla")
+    for system in (strict, loose):
+        for path in (system / "flower-superexec-client.service", system.parents[2] / "node.toml"):
+            lines = [
+                line for line in path.read_text(encoding="utf-8").lower().splitlines() if "deviceallow" not in line
+            ]
+            assert not [line for line in lines if any(word in line for word in words)], path
+    # The devices of the operator's stay as they are.
+    assert "DeviceAllow=char-nvidia-uvm rw" in (loose / "flower-superexec-client.service").read_text()
+
+
 def test_visible_devices_restrict() -> None:
     given = {
         "fact8ra_gpu_guest": {"gpus": [_CARD, {**_CARD, "index": 1, "uuid": "GPU-0", "memory_mb": 40960}]},
