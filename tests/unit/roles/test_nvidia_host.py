@@ -10,15 +10,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import hypervisor
+import distributions
 import pytest
 import sysfs
 import yaml
-from hypervisor import Hypervisor, build
+from distributions import Hypervisor, build
 
 from ansible_collections.fact8ra.flower.plugins.plugin_utils._gpu_host import plan, undo
 
-_VARIABLES: dict[str, Any] = yaml.safe_load((hypervisor.ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
+_VARIABLES: dict[str, Any] = yaml.safe_load((distributions.ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
 _OPTIONS = {
     "binding": "auto",
     "allow_shared_groups": False,
@@ -42,7 +42,7 @@ def refused(host: Hypervisor, **options: Any) -> str:
 def written(host: Hypervisor, **state: Any) -> None:
     """Write down what the role would have, had it run."""
     known = {"binding": "driverctl", "devices": [], "overrides": [], "parameters": [], "phase": "written"}
-    host.write(hypervisor.STATE, json.dumps({**known, **state}))
+    host.write(distributions.STATE, json.dumps({**known, **state}))
 
 
 # What is refused
@@ -218,7 +218,7 @@ def test_devices_without_a_driver_need_no_reboot(tmp_path: Path) -> None:
     assert found["parameters"]["wanted"] == []
 
 
-@pytest.mark.parametrize("distribution", sorted(hypervisor.RELEASES))
+@pytest.mark.parametrize("distribution", sorted(distributions.RELEASES))
 def test_an_intel_host_gets_its_parameter_where_its_distribution_has_it(distribution: str, tmp_path: Path) -> None:
     host = build(tmp_path, distribution, "iommu_off")
     asked = ["intel_iommu=on", "iommu=pt"]
@@ -285,7 +285,7 @@ def test_suse_has_a_parameter_only_when_option_and_menu_have_it(tmp_path: Path) 
 def test_a_state_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     host = build(tmp_path, "debian", "amd_host")
     for text in ("", "{", "[1]", "\0"):
-        host.write(hypervisor.STATE, text)
+        host.write(distributions.STATE, text)
         assert host.look()["state"] is None
 
 

@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import hypervisor
+import distributions
 import pytest
 import rendering
 import sysfs
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import trust_as_template
-from hypervisor import Hypervisor, build
+from distributions import Hypervisor, build
 
 
 @functools.cache
 def _role() -> dict[str, Any]:
     loader, known = DataLoader(), dict[str, Any]()
     for part in ("defaults", "vars"):
-        known |= loader.load_from_file(str(hypervisor.ROLE / part / "main.yml"), trusted_as_template=True)
+        known |= loader.load_from_file(str(distributions.ROLE / part / "main.yml"), trusted_as_template=True)
     return known
 
 
@@ -42,7 +42,7 @@ def evaluate(host: Hypervisor, *names: str, **variables: Any) -> list[Any]:
 
     # Ansible finds lookups in playbooks alone.
     def lookup(_plugin: str, source: str) -> str:
-        return str(template((hypervisor.ROLE / "templates" / source).read_text(encoding="utf-8")))
+        return str(template((distributions.ROLE / "templates" / source).read_text(encoding="utf-8")))
 
     with mock.patch.dict(templar.environment.globals, {"lookup": lookup}):
         # Once, since most others are made of these.
@@ -66,7 +66,7 @@ def play(host: Hypervisor, **variables: Any) -> list[str]:
     )
     texts = evaluate(host, *(f"lookup('template', '{entry['src']}')" for entry in files), **variables)
     if changes:
-        host.write(hypervisor.STATE, json.dumps({**state, "phase": "writing"}))
+        host.write(distributions.STATE, json.dumps({**state, "phase": "writing"}))
         for entry, text in zip(files, texts, strict=True):
             host.write(entry["path"], text)
             (host.root / entry["path"].lstrip("/")).chmod(int(entry["mode"], 8))
@@ -74,7 +74,7 @@ def play(host: Hypervisor, **variables: Any) -> list[str]:
             (host.root / path.lstrip("/")).unlink()
         for command in [*boot, *initramfs]:
             subprocess.run([f"{host.path}/{command[0]}", *command[1:]], check=True)
-        host.write(hypervisor.STATE, json.dumps(state))
+        host.write(distributions.STATE, json.dumps(state))
     return list(changes)
 
 
@@ -95,7 +95,7 @@ COMMANDS = {
 def test_a_host_is_written_once_and_by_its_own_tools(distribution: str, tmp_path: Path) -> None:
     host = build(tmp_path, distribution, "iommu_off")
     both = {"nvidia_host_kernel_parameters": ["iommu=pt"]}
-    assert hypervisor.STATE in play(host, **both)
+    assert distributions.STATE in play(host, **both)
     assert host.calls() == COMMANDS[distribution]
     assert {"intel_iommu=on", "iommu=pt"} <= set(host.look("intel_iommu=on", "iommu=pt")["boot"]["all"])
     assert play(host, **both) == []
@@ -111,11 +111,11 @@ def test_a_run_that_was_cut_short_is_finished_by_the_next(distribution: str, tmp
     host = build(tmp_path, distribution, "iommu_off")
     play(host)
     host.calls()
-    state = json.loads(host.text(hypervisor.STATE))
-    host.write(hypervisor.STATE, json.dumps({**state, "phase": "writing"}))
+    state = json.loads(host.text(distributions.STATE))
+    host.write(distributions.STATE, json.dumps({**state, "phase": "writing"}))
     for path in ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg"):
         host.write(path, "  linux /boot/vmlinuz root=/dev/sda1 quiet\n")
-    assert play(host) == ["the kernel command line", hypervisor.STATE]
+    assert play(host) == ["the kernel command line", distributions.STATE]
     assert host.calls() == [command for command in COMMANDS[distribution] if command != "pbl --add-option iommu=pt"]
     assert play(host) == []
 
