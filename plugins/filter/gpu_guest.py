@@ -35,7 +35,9 @@ def gpu_driver(
     installed = {name: drivers.upstream(found["installed"]) for name, found in seen["packages"].items()}
     wanted = drivers.upstream(version)
     of_distribution = drivers.DISTRIBUTION.get(seen["codename"], 0)
-    versions = [wanted or drivers.newest(map(drivers.upstream, found)) for found in available.values() if found]
+    # The node's list has packages beside the driver's, which are there before its sources are.
+    known = [available[name] for group in packages.values() for name in group if available.get(name)]
+    versions = [wanted or drivers.newest(map(drivers.upstream, found)) for found in known]
     branch = drivers.branch(wanted or drivers.newest(versions)) or of_distribution
     try:
         chosen = drivers.flavour(ids, branch, flavour) if branch else ""

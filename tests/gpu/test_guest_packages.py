@@ -118,7 +118,8 @@ class Node:
         done = subprocess.run(
             command, cwd=self.place, env=environment, capture_output=True, text=True, check=False, timeout=1500
         )
-        return done.stdout + done.stderr
+        # Long messages are wrapped.
+        return " ".join((done.stdout + done.stderr).split())
 
     def remove(self) -> None:
         """Take the host away."""

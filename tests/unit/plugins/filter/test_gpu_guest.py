@@ -90,7 +90,7 @@ def test_a_version_that_is_not_there() -> None:
 
 
 def test_before_the_sources_are_known_the_distribution_decides() -> None:
-    empty: dict[str, list[str]] = {name: [] for name in BOOKWORM}
+    empty: dict[str, list[str]] = {**{name: [] for name in BOOKWORM}, "dkms": ["3.0.10-8"]}
     assert choose("20b2", available=empty) == {"flavour": "proprietary", "version": "", "problem": ""}
     assert "branch 535 does not know the card 10de:2901" in choose("2901", available=empty)["problem"]
 
