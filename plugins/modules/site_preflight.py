@@ -97,6 +97,8 @@ options:
   gpus:
     description:
       - PCI devices that each SuperNode is to have, all of one host. Those that the service's own VMs hold count.
+      - VMs keep what they were made with, and all SuperNodes have as many. So a service whose SuperNodes were made with
+        another number is told of, V(0) included. What they were made with is one call more.
       - It can be checked only where the user may see the hosts.
     type: int
     default: 0
@@ -132,7 +134,7 @@ options:
     description:
       - Whether it is an error when the site cannot give the devices. With V(false) RV(site.gpus) says what it gives.
       - For a service whose VMs have GPUs, what is missing for more of them is always an error, as VMs of a role are
-        alike.
+        alike. So is O(gpus=0) for it.
     type: bool
     default: true
     version_added: 1.1.0
@@ -263,6 +265,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._errors import Open
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.client import OneFlow
 from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.gpus import judge
 from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.judge import problems, summary
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.made import devices_made
 from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.offer import Needs, collect
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client
 
@@ -308,10 +311,12 @@ def check(module: AnsibleModule) -> Mapping[str, Any]:
     site = params["site"]
     needs = Needs(**{name: params[name] for name in Needs.__dataclass_fields__})
     try:
-        offer = collect(Client.from_params(params), OneFlow.from_params(params))
+        client = Client.from_params(params)
+        offer = collect(client, OneFlow.from_params(params))
+        made = devices_made(client, offer, needs)
     except OpenNebulaError as error:
         raise OpenNebulaError(f"Site {site}: {error.message}", code=error.code, details=error.details) from error
-    gpus = judge(offer, needs)
+    gpus = judge(offer, needs, made)
     found = [*problems(offer, needs), *gpus.problems]
     for warning in gpus.warnings:
         module.warn(f"Site {site}: {warning}")

@@ -7,16 +7,16 @@ Private to the collection: it may change without notice.
 
 OpenNebula gives a VM its devices when it starts, all from one host, and a VM keeps them. So a site whose SuperNodes run
 with GPUs keeps them whatever is free, and one whose SuperNodes were made without stays so until they are made again.
+Those that are added have to be as those that are there.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import node_ids
-from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import as_list as elements
 from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.devices import (
     Device,
     Host,
@@ -26,14 +26,15 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.devices 
     passed_through,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.judge import over_quota
-from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.offer import Needs, Offer, own_services
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.made import (
+    in_template,
+    own_templates,
+    supernode_vms,
+)
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.offer import Needs, Offer
 from ansible_collections.fact8ra.flower.plugins.module_utils._quotas import Demand
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import as_dict, as_int
 
-ROLE = "supernode"
-"""The role whose VMs get the devices, and the end of the name of its VM template."""
-MARK = "FACT8RA_GPUS"
-"""Attribute of a VM template that the role made for so many devices."""
 PINNING = frozenset({"CORE", "THREAD", "SHARED"})
 _NAMED = 5
 """How many hosts without devices a sentence names."""
@@ -66,44 +67,37 @@ class Verdict:
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True)
-class _Made:
-    """The SuperNodes that are there: ids of their VMs, and the devices of each by its VM template (None: unknown)."""
+def judge(offer: Offer, needs: Needs, made: Mapping[int, int]) -> Verdict:
+    """Hold the request for devices against the site.
 
-    vms: frozenset[int]
-    gpus: int | None
-
-
-def judge(offer: Offer, needs: Needs) -> Verdict:
-    """Hold the request for devices against the site."""
-    marks = [as_dict(template, "TEMPLATE").get(MARK) for template in _own_templates(offer, needs)]
-    verdict = _judge(offer, needs) if needs.gpus and needs.supernodes else Verdict()
-    return replace(verdict, in_template=max((as_int(mark) or 0 for mark in marks), default=0))
+    Args:
+        made: how many devices each SuperNode that is there was made with, by its id, as devices_made tells.
+    """
+    verdict = _judge(offer, needs, frozenset(made.values())) if needs.supernodes else Verdict()
+    return replace(verdict, in_template=in_template(offer, needs))
 
 
-def _judge(offer: Offer, needs: Needs) -> Verdict:
+def _judge(offer: Offer, needs: Needs, made: frozenset[int]) -> Verdict:
     wanted, pinned, wrong = _request(offer, needs)
     if wrong:
         return Verdict(needs.gpus, problems=(wrong,))
-    made = _made(offer, needs)
+    if made - {needs.gpus}:
+        return _differs(needs, sorted(made))
+    if not needs.gpus:
+        return Verdict()
+    vms = supernode_vms(offer, needs)
     hosts = hosts_with(offer.hosts, wanted)
-    held = dict.fromkeys(made.vms, 0)
-    for device in (device for host in hosts for device in host.devices):
-        if holder(device) in held:
-            held[holder(device)] += 1
-    complete = sum(count >= needs.gpus for count in held.values())
-    have = max(held.values(), default=0) or (made.gpus if made.gpus is not None else needs.gpus)
-    if made.vms and have != needs.gpus:
-        return _differs(needs, have)
+    held = Counter(holder(device) for host in hosts for device in host.devices)
+    complete = sum(held[number] >= needs.gpus for number in vms)
     usable = [host for host in hosts if host.monitored and host.pinned == pinned]
     nodes = _numa_nodes(usable) if pinned and not needs.gpu_template else 1
     lacks = [
-        *_quotas(offer, needs, max(0, needs.supernodes - len(made.vms))),
-        *(_devices(needs, wanted, pinned, hosts, needs.supernodes - complete, made.vms) if offer.hosts else []),
+        *_quotas(offer, needs, max(0, needs.supernodes - len(vms))),
+        *(_devices(needs, wanted, pinned, hosts, needs.supernodes - complete, vms) if offer.hosts else []),
     ]
-    if lacks and not needs.gpu_required and not made.vms:
+    if lacks and not needs.gpu_required and not vms:
         return Verdict(needs.gpus, 0, "; ".join(lacks))
-    if lacks and not made.vms:
+    if lacks and not vms:
         lacks[-1] += ". Set site_gpu_required: false to go on without GPUs"
     unseen = f"user {offer.user['NAME']} may not see the hosts, so it cannot be checked whether they have the devices"
     return Verdict(
@@ -118,7 +112,7 @@ def _judge(offer: Offer, needs: Needs) -> Verdict:
 
 def _request(offer: Offer, needs: Needs) -> tuple[list[Device], bool, str]:
     """Return the entries PCI of each VM, whether its CPUs are pinned, and what is wrong with the request."""
-    if not needs.gpu_template:
+    if not needs.gpu_template or not needs.gpus:
         device = {"VENDOR": needs.gpu_vendor, "DEVICE": needs.gpu_device, "CLASS": needs.gpu_class}
         return [{**device, "PROFILE": needs.gpu_profile}] * needs.gpus, needs.gpu_pinning, ""
     name = needs.gpu_template
@@ -143,31 +137,19 @@ def _pins(template: Mapping[str, Any]) -> bool:
     return str(as_dict(template, "TOPOLOGY").get("PIN_POLICY") or "").upper() in PINNING
 
 
-def _own_templates(offer: Offer, needs: Needs) -> list[Mapping[str, Any]]:
-    name = f"{needs.service}-{ROLE}"
-    return [each for each in offer.vm_templates if each.get("NAME") == name and as_int(each.get("UID")) == offer.uid]
-
-
-def _made(offer: Offer, needs: Needs) -> _Made:
-    bodies = [service.body for service in own_services(offer, needs)]
-    roles = [role for body in bodies for role in elements(body.get("roles")) if isinstance(role, Mapping)]
-    roles = [role for role in roles if role.get("name") == ROLE]
-    used = {str(role.get("template_id")) for role in roles}
-    contents = [as_dict(each, "TEMPLATE") for each in offer.vm_templates if str(each.get("ID")) in used]
-    gpus = max((len(passed_through(content)) for content in contents), default=None)
-    return _Made(frozenset(node_ids({"roles": roles})), gpus)
-
-
-def _differs(needs: Needs, have: int) -> Verdict:
-    """Return the verdict on a site whose SuperNodes were made with another number of devices."""
+def _differs(needs: Needs, made: Sequence[int]) -> Verdict:
+    """Return the verdict on a site whose SuperNodes were made with another number of devices, or not all with one."""
+    numbers = " or ".join(str(number) for number in made[:-1])
+    have = f"{numbers} or {_count(made[-1], 'GPU')}" if numbers else _count(made[-1], "GPU")
     text = (
-        f"service {needs.service} was made with {_count(have, 'GPU')} for each SuperNode, and site_supernode_gpus is "
+        f"service {needs.service} was made with {have} for each SuperNode, and site_supernode_gpus is "
         f"{needs.gpus}; a VM keeps what it was made with. To change that, remove the site's service (teardown.yml) and "
         "provision it again"
     )
-    if needs.gpu_required:
-        return Verdict(needs.gpus, have, problems=(text,))
-    return Verdict(needs.gpus, have, text)
+    # to go on with what is there is no answer to who wants none, or to SuperNodes that differ from each other
+    if needs.gpu_required or not needs.gpus or len(made) > 1:
+        return Verdict(needs.gpus, made[0], problems=(text,))
+    return Verdict(needs.gpus, made[0], text)
 
 
 def _quotas(offer: Offer, needs: Needs, missing: int) -> list[str]:
@@ -256,7 +238,7 @@ def _topology(needs: Needs, nodes: int) -> list[str]:
 
 def _restricted(offer: Offer, needs: Needs) -> tuple[str, ...]:
     """Return a warning where only the server knows whether the user may ask for pinned CPUs."""
-    own = [as_dict(each, "TEMPLATE") for each in _own_templates(offer, needs)]
+    own = [as_dict(each, "TEMPLATE") for each in own_templates(offer, needs)]
     if offer.uid == 0 or 0 in offer.gids or any(_pins(content) for content in own):
         return ()
     return (

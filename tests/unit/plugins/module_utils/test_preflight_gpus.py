@@ -8,10 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from recording import RecordingClient
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.normalize import document
 from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.devices import hosts_with, label, matches
-from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.gpus import Verdict, judge
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.gpus import Verdict
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.gpus import judge as judge_made
+from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.made import devices_made
 from ansible_collections.fact8ra.flower.plugins.module_utils._preflight.offer import Needs, Offer
 
 NEEDS = Needs(
@@ -54,8 +57,13 @@ def offer(*hosts: dict[str, Any], **changes: Any) -> Offer:
     return Offer(**{"version": "7.4.0", "user": user, "hosts": hosts, **nothing, **changes})
 
 
-def problem(offered: Offer, **needs: Any) -> str:
-    (text,) = judge(offered, replace(NEEDS, **needs)).problems
+def judge(offered: Offer, needs: Needs, *made: int) -> Verdict:
+    """The verdict where the SuperNodes that are there were made with so many devices."""
+    return judge_made(offered, needs, dict(enumerate(made, 12)))
+
+
+def problem(offered: Offer, *made: int, **needs: Any) -> str:
+    (text,) = judge(offered, replace(NEEDS, **needs), *made).problems
     return text
 
 
@@ -191,47 +199,88 @@ def test_hosts_that_the_user_may_not_see_are_no_problem_and_said() -> None:
 
 
 def test_devices_of_the_own_vms_count_as_present() -> None:
-    template = vm_template(7, "poc-alpha-supernode", PCI=A100)
-    running = offer(host("node1", device("41", 12)), services=(service(12),), vm_templates=(template,))
-    assert judge(running, NEEDS) == Verdict(1, 1)
-    text = problem(running, supernodes=2)
+    running = offer(host("node1", device("41", 12)), services=(service(12),))
+    assert judge(running, NEEDS, 1) == Verdict(1, 1)
+    text = problem(running, 1, supernodes=2)
     assert text.endswith("host node1 has 1 device 10de:20b5, held by this federation")
     assert "room for 0 of 1 SuperNode with" in text
-    assert judge(running, replace(NEEDS, supernodes=2, gpu_required=False)).problems == (text,), "a role is all alike"
+    assert judge(running, replace(NEEDS, supernodes=2, gpu_required=False), 1).problems == (text,), (
+        "a role is all alike"
+    )
 
 
 def test_a_device_of_the_superlink_or_of_another_is_not_present() -> None:
-    template = vm_template(7, "poc-alpha-supernode", PCI=A100)
-    taken = offer(host("node1", device("41", 90)), services=(service(12),), vm_templates=(template,))
-    assert "held by VM 90" in problem(taken)
+    taken = offer(host("node1", device("41", 90)), services=(service(12),))
+    assert "held by VM 90" in problem(taken, 1)
 
 
-def test_a_site_that_was_made_without_stays_so_and_says_so() -> None:
-    template = vm_template(7, "poc-alpha-supernode", FACT8RA_GPUS="0")
-    fallen = offer(host("node1", device("41")), services=(service(12),), vm_templates=(template,))
-    text = (
-        "service poc-alpha was made with 0 GPUs for each SuperNode, and site_supernode_gpus is 1; a VM keeps what it "
-        "was made with. To change that, remove the site's service (teardown.yml) and provision it again"
+def differs(made: str, wanted: int) -> str:
+    return (
+        f"service poc-alpha was made with {made} for each SuperNode, and site_supernode_gpus is {wanted}; a VM keeps "
+        "what it was made with. To change that, remove the site's service (teardown.yml) and provision it again"
     )
-    assert judge(fallen, replace(NEEDS, gpu_required=False)) == Verdict(1, 0, text)
-    assert problem(fallen) == text
 
 
-def test_a_site_with_fewer_keeps_them() -> None:
-    one = offer(host("node1", device("41", 12), device("81")), services=(service(12),))
-    kept = judge(one, replace(NEEDS, gpus=2, gpu_required=False))
-    assert (kept.granted, kept.problems) == (1, ())
-    assert "was made with 1 GPU for each SuperNode" in kept.reason
+@pytest.mark.parametrize(("made", "wanted", "said"), [(0, 1, "0 GPUs"), (1, 2, "1 GPU"), (2, 1, "2 GPUs")])
+def test_a_site_that_was_made_with_another_number_stays_so_and_says_so(made: int, wanted: int, said: str) -> None:
+    there = offer(host("node1", device("41"), device("81")), services=(service(12),))
+    kept = judge(there, replace(NEEDS, gpus=wanted, gpu_required=False), made)
+    assert kept == Verdict(wanted, made, differs(said, wanted))
+    assert problem(there, made, gpus=wanted) == differs(said, wanted)
 
 
-def test_what_runs_is_told_by_its_template_where_the_hosts_are_hidden() -> None:
-    def seen(*pci: dict[str, str]) -> Verdict:
-        template = vm_template(7, "poc-alpha-supernode", PCI=list(pci))
-        return judge(offer(services=(service(12),), vm_templates=(template,)), replace(NEEDS, gpu_required=False))
+@pytest.mark.parametrize("required", [True, False])
+def test_none_is_no_request_for_supernodes_that_have_some(required: bool) -> None:
+    there = offer(services=(service(12),))
+    assert problem(there, 1, gpus=0, gpu_required=required) == differs("1 GPU", 0)
+    assert judge(there, replace(NEEDS, gpus=0, gpu_required=required), 0) == Verdict()
 
-    assert seen(A100).granted == 1
-    assert seen({**A100, "TYPE": "NIC"}).granted == 0
-    assert seen().granted == 0
+
+@pytest.mark.parametrize("required", [True, False])
+def test_supernodes_that_are_not_alike_are_refused(required: bool) -> None:
+    there = offer(services=(service(12, 13),))
+    assert problem(there, 1, 0, supernodes=2, gpu_required=required) == differs("0 or 1 GPU", 1)
+
+
+class Cloud(RecordingClient):
+    """Answers with VMs of these entries PCI, and keeps the calls."""
+
+    def __init__(self, **pci: Any) -> None:
+        vms = [{"ID": number.strip("_"), "TEMPLATE": {"PCI": each} if each else ""} for number, each in pci.items()]
+        super().__init__({"vmpool.infoextended": {"VM": vms}})
+
+
+def test_what_supernodes_were_made_with_is_read_from_the_vms_and_not_from_the_template() -> None:
+    emptied = vm_template(7, "poc-alpha-supernode")
+    there = offer(services=(service(12, 14, 15),), vm_templates=(emptied,))
+    cloud = Cloud(_12=A100, _13=[A100] * 3, _14=[A100, {**A100, "TYPE": "NIC"}, A100], _15=None, _90=A100)
+    assert devices_made(cloud, there, NEEDS) == {12: 1, 14: 2, 15: 0}
+    assert cloud.calls == [("vmpool.infoextended", -2, 12, 15, -1, "")]
+
+
+def test_a_vm_that_is_gone_tells_nothing() -> None:
+    assert devices_made(Cloud(), offer(services=(service(12),)), NEEDS) == {}
+
+
+@pytest.mark.parametrize(
+    ("offered", "needs", "calls"),
+    [
+        (offer(), {}, 0),
+        (offer(services=(service(),)), {}, 0),
+        (offer(services=(service(12),)), {}, 1),
+        (offer(services=(service(12),)), {"gpus": 0}, 0),
+        (offer(services=(service(12),)), {"gpus": 0, "supernodes": 2}, 1),
+        (
+            offer(services=(service(12),), vm_templates=(vm_template(7, "poc-alpha-supernode", FACT8RA_GPUS="1"),)),
+            {"gpus": 0},
+            1,
+        ),
+    ],
+)
+def test_vms_are_asked_for_only_where_it_matters(offered: Offer, needs: dict[str, Any], calls: int) -> None:
+    cloud = Cloud(_12=A100)
+    assert devices_made(cloud, offered, replace(NEEDS, **needs)) == ({12: 1} if calls else {})
+    assert len(cloud.calls) == calls
 
 
 # ------------------------------------------------------------------------------------------------- rights and topology

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from opennebula_site import Site
 
-from ansible_collections.fact8ra.flower.plugins.modules import security_group, site_preflight, vnet
+from ansible_collections.fact8ra.flower.plugins.modules import (
+    oneflow_service,
+    oneflow_template,
+    security_group,
+    site_preflight,
+    vm_template,
+    vnet,
+)
 
 NEEDS: dict[str, Any] = {
     "site": "alpha",
@@ -133,3 +140,21 @@ def test_a_tenant_who_sees_no_host_is_told_and_warned(tenant: Site) -> None:
     assert result["site"]["gpus"]["granted"] == 9
     assert "may not see the hosts" in result["site"]["gpus"]["reason"]
     assert "Site alpha: User flower is no administrator" in str(result["warnings"])
+
+
+def test_what_the_vms_were_made_with_counts_after_their_template_was_emptied(tenant: Site) -> None:
+    template = {"name": "poc-alpha-supernode", "cpu": 0.1, "memory": 64}
+    tenant.run(vm_template, **template, pci=[{"vendor": "10de", "device": "20b5"}])
+    roles = [{"name": "supernode", "template": "poc-alpha-supernode"}]
+    tenant.run(oneflow_template, name="poc-alpha", deployment="none", roles=roles)
+    tenant.run(oneflow_service, name="poc-alpha", template="poc-alpha", wait_timeout=20)
+    tenant.run(vm_template, **template, pci=[])
+    asked = {**GPUS, "supernodes": 1, "vms": 1}
+    had = {"gpus": 1, "gpu_device": "20b5", "gpu_required": False}
+    granted = tenant.run(site_preflight, **asked, **had)["site"]["gpus"]
+    assert (granted["requested"], granted["granted"]) == (1, 1)
+    assert tenant.calls.count("vmpool.infoextended") == 1
+    assert len(tenant.calls) + len(tenant.flow_calls) == 13, "one more than without a service"
+    assert "was made with 1 GPU for each" in tenant.fail(site_preflight, **asked, gpus=2)["msg"]
+    more = tenant.fail(site_preflight, **{**GPUS, "gpus": 0})
+    assert "was made with 1 GPU for each SuperNode, and site_supernode_gpus is 0" in more["msg"]
