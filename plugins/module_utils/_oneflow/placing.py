@@ -7,12 +7,15 @@
 A VM without a host stays PENDING for ever, and its service DEPLOYING. The scheduler writes why into SCHED_MESSAGE,
 "<time>: <cause>", and tries again after SCHED_RETRY_TIME of oned.conf, 60 s as OpenNebula comes (6.x: 15 s); in between
 a device may have become free. So a cause counts when the scheduler has written it a second time. SchedulerManager.cc.
+
+Memory and CPUs are given back by others all the time, so a wait for them ends with its timeout alone. A VM that asks
+for PCI devices, and lacks these, NUMA nodes for them or a host that meets its requirements, hardly gains by waiting.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import OpenNebulaError
 from ansible_collections.fact8ra.flower.plugins.module_utils._oneflow.facts import service_vms
@@ -24,6 +27,9 @@ PAUSE = 3.0
 STANDING = 120.0
 """Seconds after which a cause counts that was written once, where the scheduler does not try again."""
 
+# The reasons of SchedulerManager of 7.4, "[HOST] <reason> on hosts: <ids>" one after the other; 6.x names no reason.
+_STAYS = re.compile(r"PCI device|NUMA|REQUIREMENTS")
+_PASSES = re.compile(r"not enough|capacity", re.IGNORECASE)
 _MESSAGE = re.compile(r"(?P<time>\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}): (?P<cause>.*)", re.DOTALL)
 
 
@@ -43,25 +49,43 @@ class Placing:
         self._told: dict[int, tuple[str, str, float]] = {}
 
     def causes(self, ids: Sequence[int]) -> list[str]:
-        """Return why no host takes VMs with these ids, each cause once; empty while that is not certain."""
+        """Return why no host takes VMs with these ids, each cause once; empty while a wait may help."""
         now = self.clock()
         if now < self._next or self._placed.issuperset(ids):
             return []
         self._next = now + PAUSE
-        try:
-            vms = service_vms(self.client, list(ids))
-        except OpenNebulaError:
-            return []  # the service is what is waited for; the next look may do
-        waiting = [vm for vm in vms.values() if vm.state_name == "PENDING"]
+        vms = self._vms(ids)
+        waiting = _waiting(vms)
         self._placed = set(vms) - {vm.id for vm in waiting}
         return list(dict.fromkeys(cause for vm in waiting if (cause := self._certain(vm, now))))
 
+    def messages(self, ids: Sequence[int]) -> list[str]:
+        """Return what the scheduler says of those of the VMs that wait for a host, each once, with one call."""
+        return list(dict.fromkeys(cause for vm in _waiting(self._vms(ids)) if (cause := _said(vm)[1])))
+
+    def _vms(self, ids: Sequence[int]) -> dict[int, Vm]:
+        try:
+            return service_vms(self.client, list(ids))
+        except OpenNebulaError:
+            return {}  # the service is what is waited for; the next look may do
+
     def _certain(self, vm: Vm, now: float) -> str:
-        message = str(vm.user_template.get("SCHED_MESSAGE") or "")
-        match = _MESSAGE.fullmatch(message)
-        time, cause = (match["time"], match["cause"]) if match else ("", message)
+        time, cause = _said(vm)
         before = self._told.get(vm.id)
         if before is None or before[1] != cause:
             self._told[vm.id] = (time, cause, now)
             return ""
+        if not vm.pci or not _STAYS.search(cause) or _PASSES.search(cause):
+            return ""
         return cause if before[0] != time or now - before[2] >= STANDING else ""
+
+
+def _waiting(vms: Mapping[int, Vm]) -> list[Vm]:
+    return [vm for vm in vms.values() if vm.state_name == "PENDING"]
+
+
+def _said(vm: Vm) -> tuple[str, str]:
+    """Return the time and the cause of the scheduler's message on a VM, empty without one."""
+    message = str(vm.user_template.get("SCHED_MESSAGE") or "")
+    match = _MESSAGE.fullmatch(message)
+    return (match["time"], match["cause"]) if match else ("", message)

@@ -47,7 +47,9 @@ RETRY_OR_REMOVE = "recover: true tries again, state: absent removes it"
 REMOVE_AND_REPEAT = "remove it with state: absent, and run again; a recover would go on removing all of it"
 MEND_VMS = "bring them back, or remove them"
 MAKE_ROOM = (
-    "give the hosts what the message names, and run again; it goes on from here. state: absent removes the service"
+    "give the hosts what the message names, as by freeing a card, and run again; it goes on from here. Or remove the "
+    "service (state: absent; a site's by teardown.yml with --limit SITE:superlink) and ask for less, such as "
+    "site_supernode_gpus: 0; what its VMs ask for stays until then"
 )
 
 PLACING = frozenset({ServiceState.DEPLOYING, ServiceState.SCALING})
@@ -175,7 +177,7 @@ class Watch:
         self._check_nets(seen, state)
         causes = self._placing.causes(node_ids(seen.body)) if state in PLACING else []
         if causes:
-            said = [f"the scheduler says: {cause}" for cause in causes]
+            said = _in_the_schedulers_words(causes)
             raise self.failed(seen, "has VMs that no host takes", MAKE_ROOM, code="vm_unplaced", causes=said)
 
     def _check_nets(self, seen: Document, state: ServiceState | None) -> None:
@@ -276,6 +278,10 @@ class Watch:
             reason = f"Causes: {'; '.join(causes)}. To go on: {_CORRECT}."
         if state is ServiceState.DEPLOYING and seen.body.get("ready_status_gate"):
             reason = "The template has ready_status_gate: each VM has to report READY=YES to OneGate."
+        said = self._placing.messages(node_ids(seen.body)) if state in PLACING else []
+        if said:
+            causes = _in_the_schedulers_words(said)
+            reason = f"It has VMs that no host takes; {'; '.join(causes)}. To go on: {MAKE_ROOM}."
         log, vms = log_of(seen.body), self._troubled(seen, every=wanted == "gone")
         parts = [
             f"{self.label(seen)} was not {wanted} after wait_timeout={self.timeout:g} s; "
@@ -321,3 +327,7 @@ class Watch:
     def left(self) -> float:
         """Return the seconds that remain of the timeout."""
         return max(self._deadline - self.clock(), 0.0)
+
+
+def _in_the_schedulers_words(causes: Sequence[str]) -> list[str]:
+    return [f"the scheduler says: {cause}" for cause in causes]

@@ -27,15 +27,16 @@ class Asked(Placing):
         self.recorder = RecordingClient({"vmpool.infoextended": lambda *_args: self.answer})
         super().__init__(self.recorder, self.time)
 
-    def after(self, seconds: float, *messages: str | None) -> list[str]:
+    def after(self, seconds: float, *messages: str | None, gpus: int = 1) -> list[str]:
         """What is certain some seconds later, when the VMs 10, 11, ... have these messages; None for one that runs."""
         self.time.now += seconds
-        self.answer = {"VM": [waiting(10 + place, message) for place, message in enumerate(messages)]}
+        self.answer = {"VM": [waiting(10 + place, message, gpus) for place, message in enumerate(messages)]}
         return self.causes([10 + place for place in range(len(messages))])
 
 
-def waiting(number: int, message: str | None) -> dict[str, Any]:
+def waiting(number: int, message: str | None, gpus: int = 1) -> dict[str, Any]:
     raw = vm(number, f"supernode_{number}_(service_7)")
+    raw["TEMPLATE"] = {**raw["TEMPLATE"], "PCI": [{"VENDOR": "10de"}] * gpus}
     if message is None:
         return raw
     return {**raw, "STATE": "1", "LCM_STATE": "0", "USER_TEMPLATE": {"SCHED_MESSAGE": message} if message else ""}
@@ -91,3 +92,34 @@ def test_an_answer_that_fails_is_not_the_end_of_the_wait() -> None:
     asked.recorder.answers["vmpool.infoextended"] = OpenNebulaError("down", code="connection_failed")
     asked.time.now += PAUSE
     assert asked.causes([10]) == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "gpus", "ends"),
+    [
+        (CAUSE, 1, True),
+        (CAUSE, 0, False),
+        ("[HOST] Cannot allocate NUMA on hosts: 0", 1, True),
+        ("[HOST] Cannot allocate NUMA on hosts: 0[HOST] Unavailable PCI devices on hosts: 1", 1, True),
+        ("No host meets SCHED_REQUIREMENTS", 1, True),
+        ("No host meets SCHED_REQUIREMENTS", 0, False),
+        ("[HOST] Not enough MEMORY on hosts: 0,1", 1, False),
+        ("[HOST] Not enough CPU on hosts: 0[HOST] Unavailable PCI devices on hosts: 1", 1, False),
+        ("Cannot dispatch VM: No host meets capacity and SCHED_REQUIREMENTS: !(PUBLIC_CLOUD = YES)", 1, False),
+        ("User is not authorized to use any host", 1, False),
+    ],
+)
+def test_only_devices_that_no_host_has_end_a_wait_early(cause: str, gpus: int, ends: bool) -> None:
+    asked = Asked()
+    for minute in range(10):
+        certain = asked.after(60, f"Tue Nov 24 03:{minute:02d}:45 2026: {cause}", gpus=gpus)
+        assert certain == ([cause] if ends and minute else [])
+
+
+def test_what_waits_for_memory_is_told_when_it_is_asked_for() -> None:
+    asked = Asked()
+    cause = "[HOST] Not enough MEMORY on hosts: 0"
+    assert asked.after(PAUSE, f"Tue Nov 24 03:49:45 2026: {cause}", cause, None, "", gpus=0) == []
+    assert asked.messages([10, 11, 12, 13]) == [cause]
+    asked.recorder.answers["vmpool.infoextended"] = OpenNebulaError("down", code="connection_failed")
+    assert asked.messages([10]) == []

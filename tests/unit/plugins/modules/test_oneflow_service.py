@@ -354,3 +354,15 @@ def test_a_vm_that_no_host_takes_is_told_in_the_schedulers_words(site: Site) -> 
     again = site.fail(oneflow_service, **{**SERVICE, "wait_timeout": 300, "recover": True})
     assert again["failure"]["code"] == "vm_unplaced", "a service that was left so is waited for"
     assert len([call for call in site.calls if call == "vmpool.infoextended"]) <= 5
+
+
+def test_a_wait_for_memory_ends_with_its_timeout_and_the_schedulers_words(site: Site) -> None:
+    site.standin.one("one.template.update", 0, 'MEMORY="99999999"', 1)
+    site.run(oneflow_template, **{**TEMPLATE, "ready_status_gate": True})
+    failed = site.fail(oneflow_service, **{**SERVICE, "wait_timeout": 1})
+    assert failed["failure"]["code"] == "timeout"
+    said = "the scheduler says: [HOST] Not enough MEMORY on hosts: "
+    assert f"wait_timeout=1 s; it is DEPLOYING. It has VMs that no host takes; {said}" in failed["msg"]
+    assert "as by freeing a card, and run again; it goes on from here" in failed["msg"]
+    assert "READY=YES" not in failed["msg"], "no VM runs that could report"
+    assert failed["failure"]["details"]["causes"][0].startswith(said)
