@@ -22,8 +22,8 @@ description:
     C(lcm_state), C(host), C(cluster_id), C(labels), C(addresses), C(nics), C(user_template), C(uname) and C(gname), and
     C(cluster) where the names of clusters are known. What the cloud says is never taken for a template.
   - C(one_pci) is a list of the PCI devices of the VM, each with C(vendor), C(device), C(class), C(address) on the
-    host, C(vm_address) in the VM and C(numa_node), as OpenNebula writes them. It is empty for a VM without any. It is
-    there since 1.1.0.
+    host, C(vm_address) in the VM, C(numa_node) and C(profile), as OpenNebula writes them. C(profile) is empty for a
+    whole device, and that of a virtual GPU otherwise. The list is empty for a VM without any. It is there since 1.1.0.
 requirements:
   - pyone >= 6.8
 notes:

@@ -59,7 +59,10 @@ class Nic:
 
 @dataclass(frozen=True)
 class Pci:
-    """A PCI device that was asked for, as OpenNebula writes it; texts are "" until the VM has a host."""
+    """A PCI device that was asked for, as OpenNebula writes it; addresses and the node are "" until the VM has a host.
+
+    ``profile`` is that of a vGPU, "" for a whole device.
+    """
 
     vendor: str
     device: str
@@ -67,6 +70,7 @@ class Pci:
     address: str
     vm_address: str
     numa_node: str
+    profile: str
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,8 @@ def _nic(place: int, data: Mapping[str, Any]) -> Nic:
 
 
 def _pci(data: Mapping[str, Any]) -> Pci:
-    return Pci(*(_text(data, key) for key in ("VENDOR", "DEVICE", "CLASS", "ADDRESS", "VM_ADDRESS", "NUMA_NODE")))
+    keys = ("VENDOR", "DEVICE", "CLASS", "ADDRESS", "VM_ADDRESS", "NUMA_NODE", "PROFILE")
+    return Pci(*(_text(data, key) for key in keys))
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

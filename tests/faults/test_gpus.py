@@ -95,8 +95,8 @@ def test_gpus_from_the_request_to_the_inventory(one_site: Federation) -> None:
     provisioned(one_site, site_supernode_gpus=2)
     found, vm = supernode(one_site)
     assert found["one_pci"] == [
-        {**A100, "address": "0000:41:00:0", "vm_address": "21:00.0", "numa_node": "0"},
-        {**A100, "address": "0000:81:00:0", "vm_address": "32:00.0", "numa_node": "1"},
+        {**A100, "address": "0000:41:00:0", "vm_address": "21:00.0", "numa_node": "0", "profile": ""},
+        {**A100, "address": "0000:81:00:0", "vm_address": "32:00.0", "numa_node": "1", "profile": ""},
     ]
     for part in (
         "<FIRMWARE><![CDATA[UEFI]]>", "<MACHINE><![CDATA[q35]]>", "<MODEL><![CDATA[host-passthrough]]>",

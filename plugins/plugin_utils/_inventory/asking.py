@@ -144,6 +144,7 @@ def _facts(vm: Vm, clusters: Mapping[int, str] | None, service: Document | None,
                 "address": device.address,
                 "vm_address": device.vm_address,
                 "numa_node": device.numa_node,
+                "profile": device.profile,
             }
             for device in vm.pci
         ],

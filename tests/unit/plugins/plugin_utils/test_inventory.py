@@ -128,6 +128,17 @@ def test_hosts_of_a_service() -> None:
     }
 
 
+def test_a_virtual_gpu_is_told_from_a_whole_one() -> None:
+    ids = {"VENDOR": "10de", "DEVICE": "26b9", "CLASS": "0302"}
+    there = {**ids, "ADDRESS": "0000:41:00:0", "VM_ADDRESS": "01:00.0", "NUMA_NODE": "0"}
+    node = vm(12, "supernode_4_(service_7)")
+    node["TEMPLATE"] = {**node["TEMPLATE"], "PCI": [there, {**ids, "PROFILE": "557"}]}
+    *_others, found = _hosts(_answer(_site(), [SERVICE], [*VMS[:2], node]))
+    whole = {"vendor": "10de", "device": "26b9", "class": "0302", "address": "0000:41:00:0", "vm_address": "01:00.0"}
+    waiting = {**whole, "address": "", "vm_address": "", "numa_node": "", "profile": "557"}
+    assert found.facts["pci"] == [{**whole, "numa_node": "0", "profile": ""}, waiting]
+
+
 REWRITTEN = {
     "SERVICE_ID": "8",
     "ROLE_NAME": "superlink",
