@@ -22,11 +22,17 @@ _ROWS = "tests/unit/plugins/filter/test_gpu_validate.py"
 _ROUND = "tests/integration/flower/test_gpu_round.py"
 
 FACTS_OF_A_CARD = "The facts of a real card and its firmware are right"
+FUNCTIONS = "SR-IOV virtual functions of a real card are read right"
+CONSOLE = "The card of the host's console is told"
+SPLITS = "MIG capability is told as the driver tells it"
 BOUND = "A real card is bound at boot, with audio and USB, before the host's driver has it"
 GIVEN_BACK = "A host gets its card back"
 DISTRIBUTIONS = "Ubuntu, openSUSE, SLES and the RHEL family reboot with what was written"
 POOL = "OpenNebula's own monitoring brings the card into the pool"
-BOOTS = "A VM with UEFI, q35 and a card boots, its CPUs near the card"
+SYNC = "`onehost sync` reaches the hosts"
+BOOTS = "A VM with UEFI, q35 and a card boots"
+NEAR = "CPUs and memory of the VM are on the card's NUMA node"
+PLACE = "The card is in the guest where OpenNebula says"
 PROFILE = "A site's vGPU profile is given"
 DRIVER = "The driver loads and answers for the card"
 SIGNED = "Secure Boot loads the modules that an enrolled key signed"
@@ -34,6 +40,7 @@ MIG = "A card is split into MIG instances"
 CONTAINERS = "A container runtime reaches the card through CDI"
 FRAMEWORKS = "PyTorch, JAX and TensorFlow compute on the card, as apps"
 ERRORS = "ECC and Xid errors of a real card are told"
+NVSWITCH = "Cards behind NVSwitch compute, or it is said why not"
 ROUND = "A round is trained on the GPU, and its metrics name the device"
 
 
@@ -56,7 +63,7 @@ PROMISES = [
     Promise(
         "Facts of GPUs, IOMMU groups, NUMA, SR-IOV, MIG, firmware, kernel command line and Secure Boot, read only.",
         (f"{_FACTS}::test_a_machine_is_read_and_judged", f"{_QEMU}::test_the_facts_are_those_of_the_machine"),
-        (FACTS_OF_A_CARD,),
+        (FACTS_OF_A_CARD, FUNCTIONS, SPLITS),
     ),
     Promise(
         "Why passthrough would or would not work, each with the cure.",
@@ -67,7 +74,7 @@ PROMISES = [
         (
             f"{_HOST}::test_an_intel_host_gets_its_parameter_where_its_distribution_has_it",
             f"{_QEMU}::test_a_permitted_run_reboots_once_and_binds_the_card_by_its_address",
-            f"{_QEMU}::test_an_amd_iommu_needs_no_parameter",
+            f"{_QEMU}::test_an_amd_host_needs_no_parameter_and_modprobe_binds_before_other_drivers",
         ),
     ),
     Promise(
@@ -110,6 +117,7 @@ PROMISES = [
             f"{_QEMU}::test_a_shared_group_and_the_boot_display_are_refused",
             f"{_QEMU}::test_what_a_vm_uses_is_not_taken_away",
         ),
+        (CONSOLE,),
     ),
     Promise(
         "Undo restores the host.",
@@ -124,7 +132,7 @@ PROMISES = [
             "tests/unit/plugins/modules/test_host_pci_filter.py::test_entries_join_those_of_the_host",
             "tests/unit/plugins/modules/test_host_info.py::test_devices_are_waited_for",
         ),
-        (POOL,),
+        (POOL, SYNC),
     ),
     Promise(
         "MIG instances are made by the driver's own tool.",
@@ -140,12 +148,21 @@ PROMISES = [
         (PROFILE,),
     ),
     Promise(
+        "SuperNodes of a site are alike: what the VMs were made with counts, whatever is asked for since.",
+        (
+            f"{_PREFLIGHT}::test_a_site_that_was_made_with_another_number_stays_so_and_says_so",
+            f"{_PREFLIGHT}::test_none_is_no_request_for_supernodes_that_have_some",
+            "tests/unit/plugins/modules/test_site_preflight.py"
+            "::test_what_the_vms_were_made_with_counts_after_their_template_was_emptied",
+        ),
+    ),
+    Promise(
         "A site's request becomes PCI, UEFI, q35, the host's CPU and pinned CPUs.",
         (
             f"{_SITE}::test_gpus_from_the_request_to_the_inventory",
             f"{_SITE}::test_pinned_cpus_need_an_administrator_whose_template_a_tenant_may_use",
         ),
-        (BOOTS,),
+        (BOOTS, NEAR, PLACE),
     ),
     Promise(
         "Preflight says which host lacks what before anything is created.",
@@ -157,6 +174,8 @@ PROMISES = [
             f"{_SITE}::test_a_vm_that_no_host_takes_ends_with_the_schedulers_message",
             "tests/unit/plugins/modules/test_oneflow_service.py"
             "::test_a_vm_that_no_host_takes_is_told_in_the_schedulers_words",
+            "tests/unit/plugins/module_utils/test_oneflow_placing.py"
+            "::test_only_devices_that_no_host_has_end_a_wait_early",
         ),
     ),
     Promise(
@@ -202,7 +221,7 @@ PROMISES = [
             f"{_REPORT}::test_what_is_wrong_with_a_card_blocks_and_what_was_wrong_warns",
             f"{_REPORT}::test_xid_errors_of_cards_block_and_those_of_apps_warn",
         ),
-        (ERRORS, FRAMEWORKS),
+        (ERRORS, FRAMEWORKS, NVSWITCH),
     ),
     Promise("The node-config tells the app what it has.", (f"{_REPORT}::test_what_apps_are_told",)),
     Promise(

@@ -39,7 +39,7 @@ def options() -> frozenset[str]:
 def commands(text: str) -> list[str]:
     """The lines of the console blocks, and what is written like one of them elsewhere."""
     blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
-    inline = re.findall(r"`((?:ansible-playbook|make) [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    inline = re.findall(r"`((?:ansible-playbook|ansible|make) [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     return [line for block in blocks for line in block.splitlines() if line] + [
         line for line in inline if line not in LINES
     ]
@@ -56,6 +56,8 @@ def faults(line: str) -> list[str]:
     if program == "make":
         targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
         return [f"there is no target {word}" for word in words if word not in targets]
+    if program == "ansible":
+        return ad_hoc_faults(words)
     if program != "ansible-playbook":
         return [f"{program} is not known here"]
     found, playbook = [], ROOT
@@ -69,6 +71,25 @@ def faults(line: str) -> list[str]:
         elif word not in SWITCHES:
             found.append(f"{word} is not known here")
     return found if playbook != ROOT else [*found, "no playbook is named"]
+
+
+def ad_hoc_faults(words: list[str]) -> list[str]:
+    """What of a command of one module does not exist: inventory, hosts, switches, and the module, if it is ours."""
+    found: list[str] = []
+    hosts = []
+    while words:
+        word = words.pop(0)
+        if word == "-i":
+            found += value_faults(word, words.pop(0), ROOT)
+        elif word == "-m":
+            name = words.pop(0).removeprefix("fact8ra.flower.")
+            ours = (ROOT / "plugins" / "modules" / f"{name}.py").is_file()
+            found += [] if ours or name.startswith("ansible.builtin.") else [f"there is no module {name}"]
+        elif word == "-a":
+            words.pop(0)
+        elif word != "-b":
+            hosts.append(word)
+    return found if hosts in (["gpu_hosts"], ["supernodes"]) else [*found, f"{' '.join(hosts)} is no group"]
 
 
 def value_faults(flag: str, value: str, playbook: Path) -> list[str]:
@@ -120,6 +141,9 @@ def test_every_variable_is_an_option_of_a_role() -> None:
         ("ansible-playbook playbooks/site.yml --dif", "--dif is not known"),
         ("ansible-playbook --check", "no playbook is named"),
         ("onehost sync", "onehost is not known"),
+        ("ansible -i inventories/none gpu_hosts -b", "no inventory inventories/none"),
+        ("ansible gpu_hosts -m fact8ra.flower.gpu_facts", "there is no module gpu_facts"),
+        ("ansible gpus -m ansible.builtin.command -a 'lspci'", "gpus is no group"),
     ],
 )
 def test_what_does_not_exist_is_noticed(line: str, fault: str) -> None:
@@ -143,7 +167,7 @@ def test_the_symptoms_name_layer_cause_and_cure() -> None:
 def hardware() -> list[str]:
     """The promises of the table "Needs hardware"."""
     rows = promises.rows(TEXT, "Promise")
-    assert all(command.startswith("`ansible-playbook ") for _promise, command in rows)
+    assert all(command.startswith(("`ansible-playbook ", "`ansible ")) for _promise, command in rows)
     return [row[0] for row in rows]
 
 
