@@ -107,6 +107,9 @@ def test_gpus_from_the_request_to_the_inventory(one_site: Federation) -> None:
     again = provisioned(one_site)
     assert again.changed == 0, again.tail()
 
+    one_site.hosts["alpha"].update(site_supernode_gpus=0)
+    play_site(one_site).failed_with("was made with 2 GPUs for each SuperNode, and site_supernode_gpus is 0")
+
 
 @pytest.mark.parametrize("one_site", [((), {})], indirect=True)
 def test_a_site_without_gpus_falls_back_and_stays_so(one_site: Federation) -> None:
