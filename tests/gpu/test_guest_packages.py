@@ -141,7 +141,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 def _versions(node: Node) -> dict[str, str]:
     listing = "dpkg-query --show --showformat='${Package} ${db:Status-Abbrev} ${Version}\\n' '*nvidia*' libcuda1"
-    rows = [line.split() for line in node.run(listing).splitlines()]
+    # It fails when it knows none of them.
+    rows = [line.split() for line in node.run(f"{listing} || true").splitlines()]
     return {row[0]: row[2] for row in rows if row[1] == "ii"}
 
 
