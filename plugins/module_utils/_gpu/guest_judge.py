@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import guest
 from ansible_collections.fact8ra.flower.plugins.module_utils._gpu._problems import (
@@ -39,6 +39,16 @@ of an app (13, 31, 43, 45, 94), or tell that something was repaired (63), and ar
 """
 
 _RESET = "reboot the VM (the host resets the card), and have the card looked at when it comes again"
+_PREFLIGHT = "put it right, and play the role nvidia_guest"
+
+
+class _Device(NamedTuple):
+    """What CUDA takes for a device: a whole card, or an instance of a split one; C(memory_mb) in MiB."""
+
+    name: str
+    memory_mb: int
+    instance: bool
+    place: tuple[int, int]
 
 
 def judge(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,7 +59,12 @@ def judge(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
             C(list), C(capabilities), C(error)), C(loaded) (version of the module in the kernel, or empty), C(nouveau),
             C(library) (version of the packages, or empty), C(secure_boot), C(kernel_log), C(built) (whether there is a
             module for the running kernel), C(said) (what fact8ra-nvidia.service said if it failed).
-        wanted: C(gpus), C(driver), C(mig_profiles) and C(visible_devices).
+        wanted: C(gpus), C(driver), C(mig_profiles) and C(visible_devices), and in C(problems) the sentences of the role
+            on what else is in the way, such as Secure Boot.
+
+    C(ready) is whether nothing is in the way. C(usable) is the same, but stays when a matrix product fails later: it
+    decides what apps get, by whichever entry point of the role the node was looked at. C(pending) is set by the role
+    where check mode leaves out what would change the answer.
     """
     problems: list[Problem] = []
     report: dict[str, Any] = {"driver": None, "cuda": None, "gpus": []}
@@ -70,6 +85,8 @@ def judge(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
         problems += _health(gpu) + _mig(gpu, wanted["mig_profiles"], seen["said"])
     problems += _visible(report["gpus"], wanted["visible_devices"])
     problems += _log(guest.xids(seen["kernel_log"]))
+    problems += [problem("preflight", BLOCKS, one, _PREFLIGHT) for one in wanted.get("problems", ())]
+    ready = bool(report["gpus"]) and not blocked(problems)
     return {
         "gpus": report["gpus"],
         "driver": report["driver"],
@@ -77,7 +94,9 @@ def judge(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
         "secure_boot": seen["secure_boot"],
         "problems": problems,
         "matrix": None,
-        "ready": bool(report["gpus"]) and not blocked(problems),
+        "ready": ready,
+        "usable": ready,
+        "pending": False,
     }
 
 
@@ -179,14 +198,30 @@ def _mig(gpu: Mapping[str, Any], profiles: Sequence[str], said: str) -> list[Pro
 def _visible(gpus: Sequence[Mapping[str, Any]], visible: Sequence[str]) -> list[Problem]:
     if not gpus:
         return []
-    known = {str(gpu["index"]) for gpu in gpus} | {str(gpu["uuid"]) for gpu in gpus}
-    known |= {str(one["uuid"]) for gpu in gpus for one in gpu["mig"]}
-    unknown = [one for one in map(str, visible) if one not in known]
-    if not unknown:
-        return []
-    # CUDA takes the list up to the first device that it does not know, and says nothing.
-    message = f"nvidia_guest_visible_devices names {listed(unknown)}, which this node has not"
-    return [problem("visible", BLOCKS, message, f"choose of {listed(sorted(known))}")]
+    found = [_devices(gpus).get(str(one)) for one in visible]
+    unknown = [one for one, devices in zip(visible, found, strict=True) if devices is None]
+    # CUDA takes the list up to the first device that it does not know, none of one with repetitions, and says nothing.
+    if unknown:
+        message = f"nvidia_guest_visible_devices names {listed(unknown)}, which this node has not"
+        return [problem("visible", BLOCKS, message, f"choose of {listed(sorted(_devices(gpus)))}")]
+    if any(found.count(one) > 1 for one in found):
+        message = f"nvidia_guest_visible_devices ({listed(visible)}) names a device more than once"
+        return [problem("visible", BLOCKS, message, "name it once, by its index or its UUID")]
+    return []
+
+
+def _devices(gpus: Sequence[Mapping[str, Any]]) -> dict[str, _Device]:
+    """Return what each name stands for: an index or UUID of a split card for its first instance."""
+    found: dict[str, _Device] = {}
+    for gpu in gpus:
+        instances = [
+            _Device(f"{gpu['name']} MIG {one['profile']}", int(one["memory_mb"] or 0), True, (gpu["index"], number))
+            for number, one in enumerate(gpu["mig"])
+        ]
+        whole = _Device(str(gpu["name"]), int(gpu["memory_mb"] or 0), False, (gpu["index"], 0))
+        found |= {str(name): (instances or [whole])[0] for name in (gpu["index"], gpu["uuid"]) if name is not None}
+        found |= {str(one["uuid"]): this for one, this in zip(gpu["mig"], instances, strict=True) if one["uuid"]}
+    return found
 
 
 def _log(errors: Sequence[Mapping[str, Any]]) -> list[Problem]:
@@ -220,25 +255,23 @@ def with_matrix(fact: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str,
 def node_config(
     fact: Mapping[str, Any], visible: Sequence[str], fraction: float, framework: str
 ) -> dict[str, int | float | str]:
-    """Return the keys that apps find in their node_config; none on a node without GPUs.
+    """Return the keys that apps find in their node_config; none on a node without GPUs that can be trained on.
 
-    CUDA gives a process one MIG instance, the first that is visible, so a node of instances counts as one.
+    CUDA gives a process one MIG instance, the first that is visible, and beside it no whole card (MIG User Guide,
+    "CUDA Device Enumeration"), so a node of instances counts as one.
     """
-    gpus = list(fact.get("gpus") or [])
-    if not gpus:
+    if fact.get("usable") is not True:
         return {}
-    instances = [
-        (f"{gpu['name']} MIG {one['profile']}", one["memory_mb"], {str(one["uuid"])})
-        for gpu in gpus
-        for one in gpu["mig"]
-    ]
-    cards = [(gpu["name"], gpu["memory_mb"], {str(gpu["index"]), str(gpu["uuid"])}) for gpu in gpus]
-    order = [str(one) for one in visible]
-    chosen = [one for key in order for one in (*cards, *instances) if key in one[2]] or instances[:1] or cards
+    devices = _devices(fact["gpus"])
+    names = [str(one) for one in visible] or [str(gpu["index"]) for gpu in fact["gpus"]]
+    if any(name not in devices for name in names):
+        return {}
+    chosen = [devices[name] for name in names]
+    chosen = [one for one in chosen if one.instance][:1] or chosen
     config: dict[str, int | float | str] = {
         "gpu-count": len(chosen),
-        "gpu-name": str(chosen[0][0]),
-        "gpu-memory-mb": min(int(one[1] or 0) for one in chosen),
+        "gpu-name": chosen[0].name,
+        "gpu-memory-mb": min(one.memory_mb for one in chosen),
     }
     if fraction:
         config["gpu-memory-fraction"] = float(fraction)

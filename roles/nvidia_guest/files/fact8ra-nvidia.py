@@ -20,6 +20,9 @@ from collections import Counter
 from typing import Any
 
 CONFIGURATION = "/etc/fact8ra/nvidia.json"
+# Drivers that the kernel has since the last change; whoever was started before it may open none of their devices.
+DRIVERS = "/run/fact8ra-nvidia"
+_KERNEL = "/proc/devices"
 _CAPABILITIES = "/proc/driver/nvidia/capabilities/gpu*/mig/gi*"
 # Seconds; making an instance takes less than one, a card that does not answer minutes.
 _PATIENCE = 120
@@ -112,6 +115,20 @@ def device_files() -> None:
         call("nvidia-modprobe", "-f", path)
 
 
+def note_drivers() -> None:
+    """Write down NVIDIA's drivers of devices, unless they are those that are written down."""
+    with open(_KERNEL, encoding="ascii") as stream:
+        drivers = "".join(sorted(line for line in stream if " nvidia" in line))
+    try:
+        with open(DRIVERS, encoding="ascii") as stream:
+            if stream.read() == drivers:
+                return
+    except FileNotFoundError:
+        pass
+    with open(DRIVERS, "w", encoding="ascii") as stream:
+        stream.write(drivers)
+
+
 def prepare(configuration: dict[str, Any]) -> tuple[bool, list[str]]:
     """Do all of it; return whether instances were changed, and what failed."""
     changed, failed = False, []
@@ -129,6 +146,7 @@ def prepare(configuration: dict[str, Any]) -> tuple[bool, list[str]]:
             call("nvidia-ctk", "cdi", "generate", "--output=/etc/cdi/nvidia.yaml")
     except Refused as error:
         failed.append(str(error))
+    note_drivers()
     return changed, failed
 
 

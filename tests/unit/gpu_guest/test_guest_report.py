@@ -19,6 +19,9 @@ LIST = f"""GPU 0: NVIDIA A100-SXM4-80GB (UUID: {A100})
 """
 
 
+INSTANCES = ["MIG-c7384736-a75d-5afc-978f-d2f1294409fd", "MIG-a28ad590-3fda-56dd-84fc-0a0b96edc58d"]
+
+
 def report(name: str) -> str:
     """The text of a report."""
     return (REPORTS / f"{name}.xml").read_text(encoding="utf-8")
@@ -141,7 +144,7 @@ def test_a_healthy_node_is_ready() -> None:
     fact = judged(seen("consumer"))
     assert fact["ready"]
     assert fact["problems"] == []
-    assert set(fact) == {"gpus", "driver", "cuda", "secure_boot", "problems", "matrix", "ready"}
+    assert set(fact) == {"gpus", "driver", "cuda", "secure_boot", "problems", "matrix", "ready", "usable", "pending"}
 
 
 def test_what_is_wrong_with_a_card_blocks_and_what_was_wrong_warns() -> None:
@@ -218,6 +221,13 @@ def test_visible_devices_that_the_node_has_not() -> None:
     assert codes(judged(seen("consumer"), visible_devices=["0", "1"])) == [("visible", "blocks")]
 
 
+def test_a_device_that_is_named_twice() -> None:
+    uuid = "GPU-bb3536b6-7d19-9063-b049-1e69664bb298"
+    assert codes(judged(seen("consumer"), visible_devices=["0", uuid])) == [("visible", "blocks")]
+    split = judged(seen("mig", smi={"list": LIST}), visible_devices=[INSTANCES[1], INSTANCES[1]])
+    assert codes(split) == [("visible", "blocks")]
+
+
 def test_mig_mode_without_an_instance() -> None:
     text = report("mig").split("<mig_devices>")[0] + "<mig_devices>None" + report("mig").split("</mig_device>")[-1]
     assert codes(judged(seen(smi={"xml": text}))) == [("mig_empty", "blocks")]
@@ -235,7 +245,7 @@ def test_the_matrix_product() -> None:
 
 def test_what_apps_are_told() -> None:
     config = guest_judge.node_config
-    cards = judged(seen("a100", devices=2), gpus=2)
+    cards = {**judged(seen("a100", devices=2), gpus=2), "usable": True}
     assert config({}, [], 0.5, "torch") == {}
     assert config(cards, [], 0, "") == {
         "gpu-count": 2,
@@ -256,3 +266,52 @@ def test_what_apps_are_told() -> None:
         "gpu-memory-mb": 40192,
     }
     assert config(split, ["MIG-a28ad590-3fda-56dd-84fc-0a0b96edc58d"], 0, "")["gpu-memory-mb"] == 19968
+
+
+@pytest.mark.parametrize(
+    "visible",
+    [INSTANCES, [INSTANCES[0]], ["0"], [A100], ["0", INSTANCES[1]]],
+)
+def test_a_process_gets_one_instance(visible: list[str]) -> None:
+    split = judged(seen("mig", smi={"list": LIST}), visible_devices=visible)
+    assert split["usable"]
+    assert guest_judge.node_config(split, visible, 0, "") == {
+        "gpu-count": 1,
+        "gpu-name": "NVIDIA A100-SXM4-80GB MIG 3g.40gb",
+        "gpu-memory-mb": 40192,
+    }
+
+
+def test_no_whole_card_is_seen_beside_an_instance() -> None:
+    split = judged(seen("mig", smi={"list": LIST}))
+    whole = {**split["gpus"][0], "index": 1, "uuid": "GPU-1", "name": "another card", "mig": []}
+    both = {**split, "gpus": [*split["gpus"], whole]}
+    for visible in ([], ["1", INSTANCES[1]]):
+        config = guest_judge.node_config(both, visible, 0, "")
+        assert config["gpu-count"] == 1
+        assert "MIG" in str(config["gpu-name"])
+    assert guest_judge.node_config(both, ["1"], 0, "")["gpu-name"] == "another card"
+
+
+@pytest.mark.parametrize("visible", [["7"], ["0", "7"], ["None"], ["GPU-0"]])
+def test_apps_are_told_nothing_when_the_node_lacks_a_visible_device(visible: list[str]) -> None:
+    fact = judged(seen("consumer"), visible_devices=visible)
+    assert codes(fact) == [("visible", "blocks")]
+    assert not fact["usable"]
+    assert guest_judge.node_config({**fact, "usable": True}, visible, 0, "") == {}
+
+
+def test_apps_are_told_nothing_of_gpus_that_cannot_be_used() -> None:
+    ill = judged(seen("a100", devices=2), gpus=2)
+    assert len(ill["gpus"]) == 2
+    assert guest_judge.node_config(ill, [], 0.5, "torch") == {}
+    refused = judged(seen("consumer"), problems=["Secure Boot is on"])
+    assert codes(refused) == [("preflight", "blocks")]
+    assert guest_judge.node_config(refused, [], 0, "") == {}
+
+
+def test_a_failed_product_does_not_change_what_apps_are_told() -> None:
+    """It is made under the unit that it would change, and by one entry point alone."""
+    answer = {"framework": "torch", "device": "", "seconds": 0, "ok": False, "problem": "no wheel"}
+    fact = guest_judge.with_matrix(judged(seen("consumer")), answer)
+    assert (fact["ready"], fact["usable"]) == (False, True)

@@ -129,7 +129,7 @@ def gpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A node with two GPUs of which apps may use both."""
     return _write(
         tmp_path_factory.mktemp("gpus"),
-        fact8ra_gpu_guest={"gpus": [_CARD, {**_CARD, "index": 1, "uuid": "GPU-0", "memory_mb": 40960}]},
+        fact8ra_gpu_guest={"gpus": [_CARD, {**_CARD, "index": 1, "uuid": "GPU-0", "memory_mb": 40960}], "usable": True},
         nvidia_guest_memory_fraction=0.5,
         nvidia_guest_frameworks=["torch"],
     )
@@ -309,7 +309,10 @@ def test_nodes_without_gpus_have_nothing_of_them(strict: Path, loose: Path) -> N
 
 def test_visible_devices_restrict() -> None:
     given = {
-        "fact8ra_gpu_guest": {"gpus": [_CARD, {**_CARD, "index": 1, "uuid": "GPU-0", "memory_mb": 40960}]},
+        "fact8ra_gpu_guest": {
+            "gpus": [_CARD, {**_CARD, "index": 1, "uuid": "GPU-0", "memory_mb": 40960}],
+            "usable": True,
+        },
         "nvidia_guest_visible_devices": [1],
         "nvidia_guest_memory_growth": False,
     }
