@@ -38,7 +38,7 @@ def changed_files(before: Any, after: Any) -> set[str]:
 
 
 def changed_tasks(output: str) -> set[str]:
-    """Names of the tasks that changed something, but for what check mode says instead, and the role's notes of steps."""
+    """Names of the tasks that changed something, but for what check mode says instead and notes of steps."""
     found, task = set(), ""
     for line in output.splitlines():
         header = re.match(r"TASK \[(?:.* : )?(.*)\] \**$", line)
@@ -141,19 +141,19 @@ def test_a_second_run_changes_nothing(intel: Hypervisor, unchanged: Any) -> None
 def test_what_a_vm_uses_is_not_taken_away(intel: Hypervisor, unchanged: Any) -> None:
     """A process of QEMU's name holds the card as a VM would; QEMU itself would need a machine in the machine."""
     machine, group = intel.machine, unchanged["groups"][CARD]
-    machine.run("cat > /run/take.py", (SCRIPTS / "take.py").read_text(encoding="utf-8"))
-    program = f"/run/qemu-system-x86_64 /run/take.py {group} {CARD} /run/taken -name guest=one-7"
-    machine.run(f"cp /usr/bin/python3 /run/qemu-system-x86_64 && systemd-run -q --unit=one-7 {program}")
+    machine.run("cat > /opt/take.py", (SCRIPTS / "take.py").read_text(encoding="utf-8"))
+    program = f"/opt/qemu-system-x86_64 /opt/take.py {group} {CARD} /opt/taken -name guest=one-7"
+    machine.run(f"cp /usr/bin/python3 /opt/qemu-system-x86_64 && systemd-run -q --unit=one-7 {program}")
     try:
-        machine.run("timeout 60 sh -c 'until [ -e /run/taken ]; do sleep 0.2; done'")
-        assert json.loads(machine.run("cat /run/taken"))["viable"]
+        machine.run("timeout 60 sh -c 'while systemctl -q is-active one-7 && ! [ -e /opt/taken ]; do sleep 0.2; done'")
+        assert json.loads(machine.run("cat /opt/taken || { journalctl -u one-7 >&2; false; }"))["viable"]
         (gpu,) = intel.facts(*WANTED["devices"])["gpus"]
         assert any(user.startswith("vm one-7 (pid ") for user in gpu["users"])
         undo = intel.play("-e", "gpu_hosts_state=absent", allow_reboot=True)
         undo.failed_with(CARD, "vm one-7", "Nothing was changed")
         assert undo.changed == 0
     finally:
-        machine.run("systemctl stop one-7; rm -f /run/take.py /run/taken /run/qemu-system-x86_64")
+        machine.run("systemctl stop one-7; rm -f /opt/*")
 
 
 def test_undoing_restores_the_host_with_a_reboot_of_its_own(intel: Hypervisor, fresh: Any) -> None:
