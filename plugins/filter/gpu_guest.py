@@ -21,6 +21,7 @@ def gpu_driver(
     packages: Mapping[str, Sequence[str]],
     flavour: str = "auto",
     version: str = "",
+    elsewhere: bool = False,
 ) -> dict[str, str]:
     """Flavour and version of the driver, or in `problem` why there is none; both empty while apt knows no package.
 
@@ -29,25 +30,30 @@ def gpu_driver(
         packages: Names of the packages that must be of one version, by flavour.
         flavour: `auto`, `open` or `proprietary`.
         version: The version that the operator wants, or empty.
+        elsewhere: Whether the packages come from another repository, whose branch is not that of the distribution.
     """
     ids = [device["device"] for device in seen["devices"]]
     available = {name: found["available"] for name, found in seen["packages"].items()}
     installed = {name: drivers.upstream(found["installed"]) for name, found in seen["packages"].items()}
     wanted = drivers.upstream(version)
-    of_distribution = drivers.DISTRIBUTION.get(seen["codename"], 0)
+    of_distribution = 0 if elsewhere else drivers.DISTRIBUTION.get(seen["codename"], 0)
     # The node's list has packages beside the driver's, which are there before its sources are.
     known = [available[name] for group in packages.values() for name in group if available.get(name)]
     versions = [wanted or drivers.newest(map(drivers.upstream, found)) for found in known]
     branch = drivers.branch(wanted or drivers.newest(versions)) or of_distribution
+    nothing = {"flavour": "", "version": ""}
     try:
         chosen = drivers.flavour(ids, branch, flavour) if branch else ""
-        if not versions:
-            return {"flavour": chosen, "version": wanted, "problem": ""}
-        group = packages[chosen]
+    except drivers.NoDriver as error:
+        return {**nothing, "problem": str(error), "cause": "lists" if elsewhere and not wanted else "cards"}
+    if not versions:
+        return {"flavour": chosen, "version": wanted, "problem": "", "cause": ""}
+    group = packages[chosen]
+    try:
         one = drivers.common_version(group, available, wanted, installed.get(group[0], ""))
     except drivers.NoDriver as error:
-        return {"flavour": "", "version": "", "problem": str(error)}
-    return {"flavour": chosen, "version": one, "problem": ""}
+        return {**nothing, "problem": str(error), "cause": "lists"}
+    return {"flavour": chosen, "version": one, "problem": "", "cause": ""}
 
 
 def gpu_matrix(fact: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:

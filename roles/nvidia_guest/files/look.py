@@ -5,8 +5,8 @@
 Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSON::
 
     {"packages": [Debian package], "module": name of the package whose version counts,
-     "files": [{"path", "sha256", "mode"}], "text": path of a file whose text is wanted,
-     "sources": path of the role's own package sources, "units": [name]}
+     "files": [{"path", "sha256", "mode"}], "texts": [path of a file whose text is wanted],
+     "sources": path of the role's own package sources, "repository": path of the operator's, "units": [name]}
 
 Prints JSON, see `look`. Changes nothing but what nvidia-smi itself does as root: it loads the driver and makes its
 device files. Runs on any Python 3.7.
@@ -34,6 +34,16 @@ _ENROLLED = f"{_EFI}/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23"
 # Where dkms keeps the key that it signs modules with.
 _KEY = "/var/lib/dkms/mok.pub"
 _COMPONENTS = ("contrib", "non-free", "non-free-firmware")
+# Units without an [Install] section cannot be enabled; something else starts them, as udev does in Ubuntu.
+_ENABLED = ("enabled", "static", "indirect", "generated")
+# Modules as dkms names them for NVIDIA's and Debian's packages, and those that distributions have built (Ubuntu).
+_MODULES = (
+    "updates/dkms/nvidia.ko*",
+    "updates/dkms/nvidia-current*.ko*",
+    "updates/dkms/nvidia-tesla*.ko*",
+    "**/nvidia.ko*",
+)
+_LIB = "/lib/modules"
 # Seconds for a command; nvidia-smi waits for a card that does not answer.
 _PATIENCE = 60
 _LOG_LINES = 200
@@ -138,17 +148,27 @@ def sources(own: str) -> list[dict[str, str]]:
     return found
 
 
+def hosts(but: str) -> list[str]:
+    """Hosts of the node's package sources, except of those in a file."""
+    rows = [
+        line.split("|", 1)
+        for line in run("apt-get", "indextargets", "--format", "$(SITE)|$(SOURCESENTRY)", "Created-By: Packages")[
+            1
+        ].splitlines()
+    ]
+    found = {row[0] for row in rows if len(row) == 2 and row[1].rpartition(":")[0] != but}
+    return sorted(re.sub(r"^\w+://|:\d+$", "", site) for site in found)
+
+
 def kernel() -> dict[str, Any]:
     """The running kernel, the packages of its headers, and whether there is a module of NVIDIA for it."""
     release = platform.release()
     flavour = re.search(r"-((cloud|rt)-)?(amd64|arm64)$", release)
-    built = glob.glob(f"/lib/modules/{release}/updates/dkms/nvidia*.ko*") + glob.glob(
-        f"/lib/modules/{release}/**/nvidia*.ko*", recursive=True
-    )
+    built = any(glob.glob(f"{_LIB}/{release}/{name}", recursive=True) for name in _MODULES)
     return {
         "release": release,
         "headers": [f"linux-headers-{release}"] + ([f"linux-headers{flavour[0]}"] if flavour else []),
-        "built": bool(built),
+        "built": built,
     }
 
 
@@ -171,8 +191,9 @@ def units(names: list[str]) -> dict[str, dict[str, bool]]:
         state = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         found[name] = {
             "started": state.get("ActiveState") in ("active", "activating"),
-            "enabled": state.get("UnitFileState") == "enabled",
-            "known": bool(state.get("UnitFileState")),
+            "enabled": state.get("UnitFileState") in _ENABLED,
+            # A masked unit is the operator's wish.
+            "known": state.get("UnitFileState") not in (None, "", "masked", "masked-runtime"),
         }
     return found
 
@@ -234,13 +255,15 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "packages": found,
         "library": re.sub(r"^\d+:|[-+~].*", "", found.get(request["module"], {"installed": ""})["installed"]),
         "sources": sources(request["sources"]),
+        "hosts": hosts(request["repository"]),
         "different": [wanted["path"] for wanted in request["files"] if different(wanted)],
-        "text": content(request["text"]).decode(errors="replace"),
+        "texts": {path: content(path).decode(errors="replace") for path in request["texts"]},
         "units": units(request["units"]),
         "said": said("fact8ra-nvidia.service"),
         "smi": smi() if cards else {"status": 0, "xml": "", "error": "", "list": "", "capabilities": ""},
         "kernel_log": kernel_log() if cards else [],
         "supernode": os.path.exists("/etc/systemd/system/flower-superexec-client.service"),
+        "runtimes": [name for name in ("docker", "podman") if shutil.which(name)],
         "docker": b'"nvidia"' in content("/etc/docker/daemon.json"),
     }
 

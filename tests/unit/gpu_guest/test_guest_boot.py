@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -58,6 +59,10 @@ class _Node:
         monkeypatch.setenv("PATH", f"{place}/bin:/usr/bin:/bin")
         monkeypatch.setenv("FAKE_NVIDIA", str(place / "state.json"))
         monkeypatch.setattr(boot.os, "makedirs", lambda *_words, **_more: None)
+        self.drivers, self.kernel = place / "drivers", place / "devices"
+        self.kernel.write_text("Character devices:\n  1 mem\n195 nvidia\n\nBlock devices:\n  8 sd\n")
+        monkeypatch.setattr(boot, "DRIVERS", str(self.drivers))
+        monkeypatch.setattr(boot, "_KERNEL", str(self.kernel))
 
     def prepare(self, *profiles: str, cdi: bool = False) -> tuple[bool, list[str]]:
         (self.place / "smi").write_text("")
@@ -138,6 +143,20 @@ def test_without_a_driver_nothing_is_made(node: _Node) -> None:
     assert "couldn't communicate with the NVIDIA driver" in failed[0]
 
 
+def test_the_drivers_are_noted_when_the_kernel_gets_others(node: _Node) -> None:
+    node.prepare()
+    assert node.drivers.read_text() == "195 nvidia\n"
+    os.utime(node.drivers, (1, 1))
+    node.prepare()
+    # Apps are restarted when it is newer than their unit, which another start of the program is no reason for.
+    assert node.drivers.stat().st_mtime == 1
+    node.kernel.write_text(node.kernel.read_text().replace("195", "511 nvidia-uvm\n195"))
+    node.state["driver"] = "/nowhere"
+    assert node.prepare()[1]
+    assert node.drivers.read_text() == "195 nvidia\n511 nvidia-uvm\n"
+    assert node.drivers.stat().st_mtime > 1
+
+
 # look.py
 
 
@@ -210,6 +229,47 @@ def test_mirrors_of_the_node_give_the_rest_of_debian(
 ) -> None:
     monkeypatch.setattr(look, "run", lambda *_words: (0, _INDEX + further, ""))
     assert [one["release"] for one in look.sources("/own")] == found
+
+
+def test_hosts_of_other_package_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "http://m.example|/a:1\nhttps://n.example:8443|/own:1\nhttp://m.example|/own:2\nfile:|/b:1\n"
+    monkeypatch.setattr(look, "run", lambda *_words: (0, rows, ""))
+    assert look.hosts("/own") == ["file:", "m.example"]
+    assert look.hosts("/none") == ["file:", "m.example", "n.example"]
+
+
+@pytest.mark.parametrize(
+    ("module", "built"),
+    [
+        ("updates/dkms/nvidia-current.ko", True),
+        ("updates/dkms/nvidia-current-open.ko.xz", True),
+        ("updates/dkms/nvidia.ko.zst", True),
+        ("kernel/nvidia-535/nvidia.ko", True),
+        ("updates/dkms/nvidia-fs.ko", False),
+        ("kernel/drivers/video/fbdev/nvidia/nvidiafb.ko", False),
+    ],
+)
+def test_modules_of_the_driver(module: str, built: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "_LIB", str(tmp_path))
+    _tree(tmp_path / look.platform.release(), {module: b""})
+    assert look.kernel()["built"] is built
+
+
+@pytest.mark.parametrize(
+    ("state", "enabled", "known"),
+    [
+        ("enabled", True, True),
+        ("disabled", False, True),
+        ("static", True, True),
+        ("indirect", True, True),
+        ("generated", True, True),
+        ("masked", False, False),
+        ("", False, False),
+    ],
+)
+def test_units_that_nobody_can_enable(state: str, enabled: bool, known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "run", lambda *_words: (0, f"ActiveState=active\nUnitFileState={state}\n", ""))
+    assert look.units(["a"]) == {"a": {"started": True, "enabled": enabled, "known": known}}
 
 
 def test_installed_versions_count_as_available(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a lab host look like a VM with two A100 cards; run on the host as root.
 
+With a version, it puts that in the place of the newest in the repository, of which apt's lists do not know yet.
+
 The packages are real ones that apt installs from a repository in /srv, with the names and versions that Debian 12 had
 in November 2026, but with nothing of NVIDIA's in them: the stand-in for nvidia-smi, and programs that do nothing.
 """
@@ -62,7 +64,7 @@ def package(name: str, version: str, files: dict[str, str]) -> str:
     return f"{control}Filename: ./{archive.name}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n"
 
 
-def packages(smi: str) -> list[str]:
+def packages(smi: str, newest: str) -> list[str]:
     """The repository's index."""
     kernel = platform.release()
     module = {f"/lib/modules/{kernel}/updates/dkms/nvidia-current.ko": ""}
@@ -71,7 +73,7 @@ def packages(smi: str) -> list[str]:
     made.append(
         package("nvidia-persistenced", "535.171.04-1", {"/lib/systemd/system/nvidia-persistenced.service": DAEMON})
     )
-    for version in (NEW, OLD):
+    for version in (newest, OLD):
         upstream = version.partition("-")[0]
         made += [package(name, version, {}) for name in LIBRARIES]
         made.append(
@@ -109,10 +111,12 @@ def state() -> None:
 
 
 if __name__ == "__main__":
-    REPOSITORY.mkdir(parents=True, exist_ok=True)
-    (REPOSITORY / "Packages").write_text("\n".join(packages(sys.stdin.read())))
-    source = f"Types: deb\nURIs: file:{REPOSITORY}\nSuites: ./\nTrusted: yes\n"
-    Path("/etc/apt/sources.list.d/stand-in.sources").write_text(source)
-    subprocess.run(["apt-get", "update", "-qq"], check=True)
-    system()
-    state()
+    shutil.rmtree(REPOSITORY, ignore_errors=True)
+    REPOSITORY.mkdir(parents=True)
+    (REPOSITORY / "Packages").write_text("\n".join(packages(sys.stdin.read(), (*sys.argv, NEW)[1])))
+    if len(sys.argv) == 1:
+        source = f"Types: deb\nURIs: file:{REPOSITORY}\nSuites: ./\nTrusted: yes\n"
+        Path("/etc/apt/sources.list.d/stand-in.sources").write_text(source)
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        system()
+        state()

@@ -33,7 +33,9 @@ def choose(*devices: str, available: dict[str, list[str]] | None = None, install
         for name, versions in (BOOKWORM if available is None else available).items()
     }
     seen = {"devices": [{"device": device} for device in devices], "packages": packages, "codename": "bookworm"}
-    return FILTERS["gpu_driver"](seen, GROUPS, more.get("flavour", "auto"), more.get("version", ""))
+    return FILTERS["gpu_driver"](
+        seen, GROUPS, more.get("flavour", "auto"), more.get("version", ""), bool(more.get("elsewhere"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,9 +76,9 @@ def test_cards_that_a_branch_does_not_know(device: str, branch: int, text: str) 
 
 
 def test_one_version_for_modules_and_libraries() -> None:
-    assert choose("20b2") == {"flavour": "proprietary", "version": "535.309.01", "problem": ""}
+    assert choose("20b2") == {"flavour": "proprietary", "version": "535.309.01", "problem": "", "cause": ""}
     # The newest library would part from the open modules.
-    assert choose("20b2", flavour="open") == {"flavour": "open", "version": "535.261.03", "problem": ""}
+    assert choose("20b2", flavour="open") == {"flavour": "open", "version": "535.261.03", "problem": "", "cause": ""}
     assert choose("20b2", version="535.261.03")["version"] == "535.261.03"
     # An update in the archive changes nothing by itself.
     assert choose("20b2", installed=OLD)["version"] == "535.261.03"
@@ -91,8 +93,19 @@ def test_a_version_that_is_not_there() -> None:
 
 def test_before_the_sources_are_known_the_distribution_decides() -> None:
     empty: dict[str, list[str]] = {**{name: [] for name in BOOKWORM}, "dkms": ["3.0.10-8"]}
-    assert choose("20b2", available=empty) == {"flavour": "proprietary", "version": "", "problem": ""}
+    assert choose("20b2", available=empty) == {"flavour": "proprietary", "version": "", "problem": "", "cause": ""}
     assert "branch 535 does not know the card 10de:2901" in choose("2901", available=empty)["problem"]
+
+
+def test_what_newer_package_lists_may_solve() -> None:
+    assert choose("20b2", version="535.320.01")["cause"] == "lists"
+    assert choose("20b2", available={**BOOKWORM, "libcuda1": []})["cause"] == "lists"
+    # The branch of a distribution stays; that of the operator's repository is known when it was read.
+    assert choose("2901")["cause"] == "cards"
+    assert choose("2901", elsewhere="yes")["cause"] == "lists"
+    assert choose("2901", elsewhere="yes", version="550.1.1")["cause"] == "cards"
+    nothing: dict[str, list[str]] = {name: [] for name in BOOKWORM}
+    assert set(choose("2901", elsewhere="yes", available=nothing).values()) == {""}
 
 
 def test_several_cards_share_one_driver() -> None:
