@@ -184,7 +184,8 @@ ansible_facts:
             problems:
               description:
                 - What stands against it, as the host's C(problems).
-                - The code is one of V(not_answering), V(virtual_function), V(virtual_functions_enabled),
+                - The code is one of V(not_a_gpu), V(foreign_functions), V(not_answering), V(virtual_function),
+                  V(virtual_functions_enabled),
                   V(mediated_devices), V(no_group), V(memory_reserved), V(group_shared), V(boot_display), V(in_use),
                   V(in_use_by_vm), V(regions_unassigned), V(powered_off), V(not_bound), V(nvswitch).
               type: list

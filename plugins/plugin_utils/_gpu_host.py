@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import classes
+
 VFIO = "vfio-pci"
 _SWITCHES = ("intel_iommu=on",)
 """Parameters that the role adds by itself, and keeps once the kernel has them."""
-_KEPT_CLASSES = {"01": "storage", "02": "network", "03": "display"}
-"""Classes of devices that the host may not live without; pci.ids of the PCI SIG's list of classes."""
 _NO_CLAIM = ("", VFIO, "pci-stub", "pcieport")
 """Drivers that leave a group to VMs (drivers/vfio/vfio_main.c, group viability)."""
 _LICENCE = (
@@ -52,12 +52,13 @@ def _refused_siblings(facts: Mapping[str, Any]) -> Iterator[str]:
     meant = set(devices_of(facts, shared=False))
     for gpu in facts["gpus"]:
         for sibling in gpu["siblings"]:
-            kept = _KEPT_CLASSES.get(sibling["class"][:2])
+            kept = classes.sibling_word(sibling["class"], sibling["vendor"])
             if kept and not sibling["bridge"] and sibling["address"] not in meant and sibling["driver"] != VFIO:
                 yield (
-                    f"{sibling['address']}, a {kept} controller ({sibling['vendor']}:{sibling['device']}), is in IOMMU "
-                    f"group {gpu['iommu_group']} of {gpu['address']} and would be taken from the host; put the card "
-                    "into another slot, or name the device in nvidia_host_devices if the host can do without it"
+                    f"{sibling['address']}, a {kept} ({sibling['vendor']}:{sibling['device']}, driver "
+                    f"{sibling['driver'] or 'none'}), is in IOMMU group {gpu['iommu_group']} of {gpu['address']} and "
+                    "would be taken from the host; put the card into another slot, or, if the host can do without the "
+                    f"device, run `driverctl set-override {sibling['address']} vfio-pci` yourself"
                 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import classes
 from ansible_collections.fact8ra.flower.plugins.module_utils._gpu._problems import (
     BLOCKS,
     ROLE,
@@ -56,13 +57,42 @@ class Card:
 
 def judge(card: Card) -> list[Problem]:
     """Return what stands against giving a card to a VM, the worst first."""
-    found = [*_kind(card), *_group(card), *_use(card), *_resources(card), *_drivers(card), *_switches(card)]
+    found = [
+        *_class(card),
+        *_kind(card),
+        *_group(card),
+        *_use(card),
+        *_resources(card),
+        *_drivers(card),
+        *_switches(card),
+    ]
     order = (BLOCKS, ROLE, WARNING)
     return sorted(found, key=lambda one: order.index(one["kind"]))
 
 
 def _named(device: Device) -> str:
     return f"{device.address} ({device.vendor}:{device.device}, driver {device.driver or 'none'})"
+
+
+def _class(card: Card) -> Iterator[Problem]:
+    device = card.device
+    word = classes.host_word(device.cls, device.vendor)
+    if word:
+        yield problem(
+            "not_a_gpu",
+            BLOCKS,
+            f"{_named(device)} is a {word} (class {device.cls[:4]}), which the host may live on, and no GPU.",
+            "Look for the card's address in `lspci -nn`, and write that in nvidia_host_devices.",
+        )
+    other = [one for one in card.functions if not classes.of_card(one.cls)]
+    if other:
+        yield problem(
+            "foreign_functions",
+            BLOCKS,
+            f"{device.address} has functions beside it that no card has, and that would go to the VM with it: "
+            f"{listed(f'{_named(one)} of class {one.cls[:4]}' for one in other)}.",
+            f"Leave {device.address} out of nvidia_host_devices; it is a part of the host's board.",
+        )
 
 
 def _kind(card: Card) -> Iterator[Problem]:

@@ -361,3 +361,11 @@ def test_who_can_be_split(vendor: str, device: str, capable: bool | None, tmp_pa
     machine["devices"][GPU].update(vendor=vendor, device=device)
     facts = host.read(sysfs.build(machine, tmp_path / "machine"), [{"address": GPU}])
     assert facts["gpus"][0]["mig_capable"] is capable
+
+
+@pytest.mark.parametrize(("vendor", "refused"), [("10de", False), ("8086", True)])
+def test_switches_of_nvidia_go_to_vms_and_other_bridges_do_not(vendor: str, refused: bool, tmp_path: Path) -> None:
+    machine = copy.deepcopy(RIGHT)
+    machine["devices"][GPU].update({"vendor": vendor, "class": "068000"})
+    (card,) = host.read(sysfs.build(machine, tmp_path), [{"address": GPU}])["gpus"]
+    assert ("not_a_gpu" in [one["code"] for one in card["problems"]]) == refused

@@ -110,7 +110,7 @@ def test_the_override_never_takes_what_a_host_lives_on(tmp_path: Path) -> None:
     machine = sysfs.load("foreign_sibling")
     host = build(tmp_path / "kept", "debian", machine)
     said = refused(host, allow_shared_groups=True)
-    assert "0000:04:00.0, a network controller (8086:1533), is in IOMMU group 7 of 0000:03:00.0" in said
+    assert "0000:04:00.0, a network controller (8086:1533, driver igb), is in IOMMU group 7 of 0000:03:00.0" in said
     assert "0000:04:00.1, a storage controller" in said
     assert "has other devices too" not in said
     for address, cls in {"0000:04:00.0": "118000", "0000:04:00.1": "088000"}.items():
@@ -120,12 +120,47 @@ def test_the_override_never_takes_what_a_host_lives_on(tmp_path: Path) -> None:
     assert found["devices"] == ["0000:03:00.0", "0000:03:00.1", "0000:04:00.0", "0000:04:00.1"]
 
 
-def test_devices_that_are_named_may_be_what_a_host_would_live_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        # a typo that hits the disk, its maker, and the network
+        ({"address": "0000:04:00.1"}, "0000:04:00.1 (144d:a804, driver nvme) is a storage controller (class 0108)"),
+        ({"vendor": "144d"}, "0000:04:00.1 (144d:a804, driver nvme) is a storage controller"),
+        ({"address": "04:00.0"}, "0000:04:00.0 (8086:1533, driver igb) is a network controller (class 0200)"),
+        # the board's sound, whose slot has the disks' controller too
+        ({"address": "0000:00:1f.3"}, "0000:00:1f.2 (8086:a352, driver ahci) of class 0106"),
+    ],
+)
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_a_host_lives_on_is_no_gpu_though_it_is_named(
+    wanted: dict[str, str], said: str, shared: bool, tmp_path: Path
+) -> None:
     machine = sysfs.load("foreign_sibling")
-    machine["wanted"] = [{"vendor": "10de", "class": "03"}, {"address": "0000:04:00.0"}, {"address": "04:00.1"}]
-    host = build(tmp_path, "debian", machine)
-    assert "has other devices too" in refused(host)
-    assert "controller" not in refused(host, allow_shared_groups=True)
+    machine["wanted"] = [wanted]
+    machine["devices"] |= {
+        "0000:00:1f.2": {"vendor": "8086", "device": "a352", "class": "010601", "driver": "ahci", "group": 9},
+        "0000:00:1f.3": {"vendor": "8086", "device": "a348", "class": "040300", "group": 9},
+    }
+    assert said in refused(build(tmp_path, "debian", machine), allow_shared_groups=shared)
+
+
+@pytest.mark.parametrize(
+    ("cls", "word"),
+    {
+        "0c0400": "Fibre Channel adapter",
+        "0c0600": "InfiniBand adapter",
+        "0c0330": "USB controller",
+        "080501": "SD card controller",
+        "030000": "display controller",
+        "068000": "bridge",
+    }.items(),
+)
+def test_the_override_leaves_every_kind_of_device_that_a_host_lives_on(cls: str, word: str, tmp_path: Path) -> None:
+    machine = sysfs.load("foreign_sibling")
+    machine["devices"]["0000:04:00.0"]["class"] = cls
+    said = refused(build(tmp_path, "debian", machine), allow_shared_groups=True)
+    assert f"0000:04:00.0, a {word} (8086:1533, driver igb), is in IOMMU group 7" in said
+    assert "driverctl set-override 0000:04:00.0 vfio-pci" in said
 
 
 @pytest.mark.parametrize(
