@@ -182,7 +182,12 @@ AROUND: dict[str, dict[str, Any]] = {
     },
     "nvidia_guest": {
         "_nvidia_guest_choice": {"flavour": "open", "version": "535.261.03", "problem": ""},
-        "_nvidia_guest_found": {"sources": [{"uri": "http://deb.example/", "release": "bookworm", "signed_by": ""}]},
+        "_nvidia_guest_found": {
+            "sources": [{"uri": "http://deb.example/", "release": "bookworm", "signed_by": ""}],
+            "hosts": [],
+        },
+        # A part of a value, which holds none of what its rule refuses.
+        "_nvidia_guest_repository_host": "mirror.example",
     },
     "nvidia_host": {
         "_nvidia_host_plan": {
