@@ -19,6 +19,9 @@ _SWITCHES = ("intel_iommu=on",)
 """Parameters that the role adds by itself, and keeps once the kernel has them."""
 _NO_CLAIM = ("", VFIO, "pci-stub", "pcieport")
 """Drivers that leave a group to VMs (drivers/vfio/vfio_main.c, group viability)."""
+_UNSAFE = ("acs_override", "unsafe_noiommu", "unsafe_interrupts")
+"""Warnings of the facts about a host whose VMs can reach what is not theirs; only the override lets them pass."""
+_STATE = "/etc/fact8ra-gpu.json"
 _LICENCE = (
     "nvidia_host_vgpu is true; it must be false: vGPUs need NVIDIA's vGPU software, a licensed driver on the host and "
     "a licence server, which this role does not install. It passes whole cards to VMs; a card is split by MIG in the "
@@ -62,15 +65,65 @@ def _refused_siblings(facts: Mapping[str, Any]) -> Iterator[str]:
                 )
 
 
-def _refused_cards(facts: Mapping[str, Any], shared: bool) -> Iterator[str]:
+def _sentence(problem: Mapping[str, str]) -> str:
+    return f"{problem['message'].rstrip('.')}: {problem['cure'].rstrip('.')}"
+
+
+def _refused_cards(facts: Mapping[str, Any], shared: bool, wanted: Sequence[str]) -> Iterator[str]:
     """What the facts say against the host and its cards, but for what the role itself cures."""
+    # the kernel gives the regions addresses when it boots with it
+    passed = {"regions_unassigned"} if any(_reallocates(one) for one in _missing(facts, wanted)) else set()
+    passed |= {"group_shared"} if shared else set()
     for problem in facts["problems"]:
         if problem["kind"] == "blocks":
-            yield f"{problem['message'].rstrip('.')}: {problem['cure'].rstrip('.')}"
+            yield _sentence(problem)
+        elif problem["code"] in _UNSAFE and not shared:
+            yield f"{_sentence(problem)}; or set nvidia_host_allow_shared_groups: true, which accepts this"
     for gpu in facts["gpus"]:
         for problem in gpu["problems"]:
-            if problem["kind"] == "blocks" and not (shared and problem["code"] == "group_shared"):
-                yield f"{problem['message'].rstrip('.')}: {problem['cure'].rstrip('.')}"
+            if problem["kind"] == "blocks" and problem["code"] not in passed:
+                yield _sentence(problem)
+
+
+def _warnings(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What works nevertheless, but for VMs that have their cards."""
+    for problem in [*facts["problems"], *(one for gpu in facts["gpus"] for one in gpu["problems"])]:
+        if problem["kind"] == "warning" and problem["code"] != "in_use_by_vm":
+            yield _sentence(problem)
+
+
+def _missing(facts: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
+    """Wanted parameters that the running kernel lacks."""
+    return [one for one in wanted if one not in facts["kernel_parameters"]]
+
+
+def _reallocates(parameter: str) -> bool:
+    """Whether a kernel parameter has the kernel give regions their addresses anew."""
+    name, _sign, value = parameter.partition("=")
+    return name == "pci" and bool({"realloc", "realloc=on"} & set(value.split(",")))
+
+
+def _refused_state(look: Mapping[str, Any]) -> list[str]:
+    if not look["state_error"]:
+        return []
+    return [
+        f"{_STATE}, where the role notes what it wrote on this host, {look['state_error']}: restore it, or take away "
+        "by hand what the role wrote (files named fact8ra-gpu* and pci-* in /etc/driverctl.d, kernel parameters), "
+        "remove it, and run this again"
+    ]
+
+
+def _holders(facts: Mapping[str, Any], look: Mapping[str, Any], devices: Iterable[str]) -> list[str]:
+    """Processes that hold some of the devices through vfio, be they VMs or not (DPDK, SPDK)."""
+    meant = set(devices)
+    return [
+        f"{gpu['address']} is in use by {_listed(gpu['users'])}: power the VM off, or end the process, before it is "
+        "taken away"
+        for gpu in facts["gpus"]
+        if gpu["address"] in meant
+        and any(look["drivers"].get(one, "").endswith(VFIO) for one in (gpu["address"], *gpu["functions"]))
+        and any(user.startswith(("vm ", "process ")) for user in gpu["users"])
+    ]
 
 
 def parameters(facts: Mapping[str, Any], look: Mapping[str, Any], further: Sequence[str]) -> dict[str, list[str]]:
@@ -130,15 +183,20 @@ def _refused_tools(look: Mapping[str, Any], binding: str) -> Iterator[str]:
 
 
 def binding_of(look: Mapping[str, Any], asked: str) -> str:
-    """How devices are bound: driverctl where the distribution has it, unless something else was asked for."""
+    """How devices are bound: driverctl where the distribution has it, unless something else was asked for.
+
+    Not where NVIDIA's driver may come first: `blacklist` keeps no service from loading it by name.
+    """
     if asked != "auto":
         return asked
+    if look["nvidia"] and not look["vfio_builtin"]:
+        return "modprobe"
     return "driverctl" if look["driverctl"] or look["family"] in ("debian", "rhel") else "modprobe"
 
 
 def _reboot(facts: Mapping[str, Any], wanted: Sequence[str], held: Mapping[str, str]) -> list[str]:
     """Why the host has to be rebooted."""
-    reasons = [f"the kernel runs without {one}" for one in wanted if one not in facts["kernel_parameters"]]
+    reasons = [f"the kernel runs without {one}" for one in _missing(facts, wanted)]
     return reasons + [f"{address} is bound to {driver}" for address, driver in held.items() if driver not in ("", VFIO)]
 
 
@@ -146,7 +204,8 @@ def plan(facts: Mapping[str, Any], look: Mapping[str, Any], options: Mapping[str
     """What the role does on a host.
 
     Returns:
-        `refused`: sentences, empty when it may go on. `devices`: addresses that are bound. `binding`: driverctl or
+        `refused`: sentences, empty when it may go on. `warnings`: sentences about what works nevertheless. `devices`:
+        addresses that are bound. `ids`: their "vendor:device" by address. `binding`: driverctl or
         modprobe. `overrides`: addresses that driverctl gets a file for. `parameters`: see `parameters`. `bind`:
         devices that no driver has, to be bound at once. `reboot`: why the host has to be rebooted. `left`: what keeps
         VMs from the devices as things are, beyond that.
@@ -160,8 +219,8 @@ def plan(facts: Mapping[str, Any], look: Mapping[str, Any], options: Mapping[str
     written = (look["state"] or {}).get("overrides", [])
     foreign = {path: word for path, word in look["overrides"].items() if path not in written}
     paths = {address: f"/etc/driverctl.d/pci-{address}" for address in devices}
-    refused = [_LICENCE] if options["vgpu"] else []
-    refused += [*_refused_cards(facts, shared), *(_refused_siblings(facts) if shared else ())]
+    refused = [*([_LICENCE] if options["vgpu"] else []), *_refused_state(look)]
+    refused += [*_refused_cards(facts, shared, chosen["wanted"]), *(_refused_siblings(facts) if shared else ())]
     refused += [
         *_refused_tools(look, binding),
         *_refused_parameters(facts, look, chosen),
@@ -172,11 +231,18 @@ def plan(facts: Mapping[str, Any], look: Mapping[str, Any], options: Mapping[str
         for address, path in paths.items()
         if foreign.get(path, VFIO) != VFIO
     ]
-    if reboot and options["allow_reboot"] and facts["vms"]:
-        refused.append(_running(facts["vms"], reboot))
+    if look["oneadmin"] is False and look["kvm"]:
+        refused.append(
+            "the user oneadmin, as whom OpenNebula runs QEMU, is not in the group kvm, which gets the devices: run "
+            "`usermod -aG kvm oneadmin` and restart libvirt's services"
+        )
+    if reboot and options["allow_reboot"]:
+        refused += [_running(facts["vms"], reboot)] if facts["vms"] else _holders(facts, look, devices)
     return {
         "refused": list(dict.fromkeys(refused)),
+        "warnings": list(dict.fromkeys(_warnings(facts))),
         "devices": devices,
+        "ids": {one: look["ids"].get(one, "") for one in devices},
         "binding": binding,
         "overrides": [one for one in devices if binding == "driverctl" and paths[one] not in foreign],
         "parameters": chosen,
@@ -218,12 +284,8 @@ def undo(facts: Mapping[str, Any], look: Mapping[str, Any], options: Mapping[str
     own, devices = list(state.get("parameters", [])), list(state.get("devices", []))
     remove = [one for one in own if one in look["boot"]["any"]]
     reboot = [f"the kernel runs with {one}" for one in own if one in facts["kernel_parameters"]]
-    used = [
-        f"{gpu['address']} is in use by {_listed(gpu['users'])}: power the VM off before it is taken away"
-        for gpu in facts["gpus"]
-        if gpu["address"] in devices and gpu["driver"] == VFIO and any(one.startswith("vm ") for one in gpu["users"])
-    ]
-    refused = used
+    used = _holders(facts, look, devices)
+    refused = [*_refused_state(look), *used]
     if remove and not look["bootloader"]:
         refused = [*refused, f"the boot loader is none that this role writes for: take {_listed(remove)} out by hand"]
     if reboot and options["allow_reboot"] and facts["vms"] and not used:

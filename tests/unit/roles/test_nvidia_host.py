@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -19,6 +20,7 @@ from distributions import Hypervisor, build
 from ansible_collections.fact8ra.flower.plugins.plugin_utils._gpu_host import plan, undo
 
 _VARIABLES: dict[str, Any] = yaml.safe_load((distributions.ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
+_KNOWN = {"binding": "driverctl", "devices": [], "overrides": [], "parameters": [], "phase": "written"}
 _OPTIONS = {
     "binding": "auto",
     "allow_shared_groups": False,
@@ -41,8 +43,7 @@ def refused(host: Hypervisor, **options: Any) -> str:
 
 def written(host: Hypervisor, **state: Any) -> None:
     """Write down what the role would have, had it run."""
-    known = {"binding": "driverctl", "devices": [], "overrides": [], "parameters": [], "phase": "written"}
-    host.write(distributions.STATE, json.dumps({**known, **state}))
+    host.write(distributions.STATE, json.dumps({**_KNOWN, **state}))
 
 
 # What is refused
@@ -230,7 +231,79 @@ def test_an_iommu_that_no_reboot_would_switch_on_asks_for_none(tmp_path: Path) -
     assert "the kernel does not use it, though nothing switches it off" in refused(host)
 
 
+def test_groups_that_the_hardware_does_not_keep_apart_are_refused_without_the_override(tmp_path: Path) -> None:
+    line = "root=/dev/sda1 pcie_acs_override=downstream vfio.enable_unsafe_noiommu_mode=1"
+    host = build(tmp_path, "debian", "amd_host", command_line=line)
+    said = planned(host)["refused"]
+    assert len(said) == 2
+    assert all(one.endswith("nvidia_host_allow_shared_groups: true, which accepts this") for one in said)
+    found = planned(host, allow_shared_groups=True)
+    assert found["refused"] == []
+    assert "pcie_acs_override=downstream makes the kernel show groups" in ". ".join(found["warnings"])
+
+
+def test_warnings_are_told_but_for_vms_that_have_their_cards(tmp_path: Path) -> None:
+    assert planned(build(tmp_path / "used", "debian", "used_by_vms"))["warnings"] == []
+    machine = {**sysfs.load("amd_host"), "flags": []}
+    (said,) = planned(build(tmp_path / "flags", "debian", machine))["warnings"]
+    assert said.startswith("The CPU does not say that it can run VMs (no flag vmx or svm): Switch on SVM Mode")
+
+
+def test_the_kernel_may_give_a_card_its_addresses_once(tmp_path: Path) -> None:
+    machine = sysfs.load("small_memory_window")
+    machine["devices"] = {address: {**device, "dead": False} for address, device in machine["devices"].items()}
+    host = build(tmp_path / "before", "debian", machine)
+    assert "no address for its memory" in refused(host)
+    found = planned(host, kernel_parameters=["pci=realloc"])
+    assert found["refused"] == []
+    assert "the kernel runs without pci=realloc" in found["reboot"]
+    line = f"{machine.get('command_line', 'root=/dev/sda1')} pci=realloc"
+    host = build(tmp_path / "after", "debian", machine, command_line=line)
+    assert "no address for its memory" in refused(host, kernel_parameters=["pci=realloc"])
+
+
+@pytest.mark.parametrize(
+    ("users", "groups", "right"),
+    [
+        ("root:x:0:0:root:/root:/bin/sh\n", "kvm:x:104:\n", True),
+        ("oneadmin:x:9869:9869::/var/lib/one:/bin/sh\n", "kvm:x:104:libvirt-qemu,oneadmin\n", True),
+        ("oneadmin:x:9869:104::/var/lib/one:/bin/sh\n", "kvm:x:104:\n", True),
+        ("oneadmin:x:9869:9869::/var/lib/one:/bin/sh\n", "kvm:x:104:libvirt-qemu\n", False),
+        # nothing is given to a group that there is not
+        ("oneadmin:x:9869:9869::/var/lib/one:/bin/sh\n", "root:x:0:\n", True),
+    ],
+)
+def test_qemu_has_to_be_in_the_group_that_gets_the_devices(
+    users: str, groups: str, right: bool, tmp_path: Path
+) -> None:
+    host = build(tmp_path, "debian", "amd_host")
+    host.write("/etc/passwd", users)
+    host.write("/etc/group", groups)
+    assert ("usermod -aG kvm oneadmin" not in refused(host)) == right
+
+
 # What is done
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (
+            f"/lib/modules/{os.uname().release}/modules.dep",
+            "updates/dkms/nvidia.ko.xz: kernel/drivers/video/video.ko\n",
+        ),
+        ("/etc/modules", "# NVIDIA's\nnvidia_uvm\n"),
+        ("/usr/lib/modules-load.d/nvidia.conf", "nvidia-drm\n"),
+    ],
+)
+def test_a_driver_that_is_loaded_by_name_is_kept_away_by_modprobe(path: str, text: str, tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "amd_host")
+    assert planned(host)["binding"] == "driverctl"
+    host.write(path, text)
+    assert planned(host)["binding"] == "modprobe"
+    assert planned(host, binding="driverctl")["binding"] == "driverctl"
+    host.write(f"/lib/modules/{os.uname().release}/modules.builtin", "kernel/drivers/vfio/pci/vfio-pci.ko\n")
+    assert planned(host)["binding"] == "driverctl"
 
 
 def test_every_function_of_a_card_goes_with_it_by_address(tmp_path: Path) -> None:
@@ -317,11 +390,59 @@ def test_suse_has_a_parameter_only_when_option_and_menu_have_it(tmp_path: Path) 
     assert host.look("intel_iommu=on")["boot"]["all"] == ["intel_iommu=on"]
 
 
-def test_a_state_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is no JSON"),
+        ("{", "is no JSON"),
+        ("\0", "is no JSON"),
+        ("[1]", "is not what the role writes"),
+        ("{}", "has no binding"),
+        (json.dumps({**_KNOWN, "parameters": "intel_iommu=on"}), "has no parameters"),
+        (json.dumps({**_KNOWN, "devices": [1]}), "has no devices"),
+        (json.dumps({**_KNOWN, "phase": None}), "has no phase"),
+    ],
+)
+def test_a_state_that_makes_no_sense_stops_both_ways(text: str, said: str, tmp_path: Path) -> None:
     host = build(tmp_path, "debian", "amd_host")
-    for text in ("", "{", "[1]", "\0"):
-        host.write(distributions.STATE, text)
-        assert host.look()["state"] is None
+    host.write(distributions.STATE, text)
+    sentences = [planned(host)["refused"], undo(host.facts(), host.look(), {"allow_reboot": True})["refused"]]
+    for (sentence,) in sentences:
+        assert f"{distributions.STATE}, where the role notes what it wrote on this host, {said}" in sentence
+        assert "remove it, and run this again" in sentence
+    written(host)
+    assert planned(host)["refused"] == []
+
+
+def test_entries_of_other_systems_do_not_count(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "amd_host", command_line="BOOT_IMAGE=/vmlinuz-6.1.0-28-amd64 root=UUID=aa ro")
+    (tmp_path / "lib/modules/6.1.0-28-amd64").mkdir(parents=True)
+    (tmp_path / "lib/modules/6.1.0-27-amd64").mkdir()
+    host.write(
+        "/boot/grub/grub.cfg",
+        "  linux /vmlinuz-6.1.0-28-amd64 root=UUID=aa a b\n  linux /vmlinuz-6.1.0-27-amd64 root=UUID=aa a\n"
+        # by os-prober, by hand, and of a kernel that is no longer installed
+        "  linux /boot/vmlinuz-6.1.0-28-amd64 root=UUID=bb other=1\n  linux /tool/bzImage root=UUID=aa\n"
+        "  linux /vmlinuz-6.1.0-9-amd64 root=UUID=aa old=1\n",
+    )
+    assert host.look()["boot"] == {"all": ["a", "root=UUID=aa"], "any": ["a", "b", "root=UUID=aa"]}
+
+
+def test_the_files_that_set_kernel_parameters_are_named_in_their_order(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "amd_host")
+    host.write("/etc/default/grub.d/zz-local.cfg", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')
+    host.write("/etc/default/grub.d/fact8ra-gpu.cfg", 'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT a"\n')
+    host.write("/etc/default/grub.d/timeout.cfg", "GRUB_TIMEOUT=1\n")
+    assert host.look()["command_line_files"] == [
+        "/etc/default/grub",
+        "/etc/default/grub.d/fact8ra-gpu.cfg",
+        "/etc/default/grub.d/zz-local.cfg",
+    ]
+
+
+def test_the_script_is_for_the_oldest_python_that_may_be_there() -> None:
+    ast.parse((distributions.ROLE / "files" / "look.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+    assert "annotations" not in vars(distributions._LOOK)
 
 
 def test_the_script_looks_at_what_there_is_on_any_host(tmp_path: Path) -> None:
@@ -343,6 +464,57 @@ def test_a_device_that_a_vm_uses_is_not_taken_back(tmp_path: Path) -> None:
         assert f"{address} is in use by vm " in said
     written(host, devices=[])
     assert undo(host.facts(), host.look(), {"allow_reboot": True})["refused"] == []
+
+
+def test_a_device_that_any_process_holds_is_not_taken_back(tmp_path: Path) -> None:
+    machine = sysfs.load("secure_boot")
+    machine["processes"] = {77: {"exe": "/usr/bin/dpdk-testpmd", "opened": ["/dev/vfio/18"]}}
+    host = build(tmp_path, "debian", machine)
+    written(host, devices=["0000:4b:00.0"], parameters=["intel_iommu=on"])
+    (said,) = undo(host.facts(), host.look(), {"allow_reboot": False})["refused"]
+    assert said.startswith("0000:4b:00.0 is in use by process dpdk-testpmd (pid 77): power the VM off, or end the")
+    assert "dpdk-testpmd" in refused(host, kernel_parameters=["audit=0"])
+    assert refused(host, kernel_parameters=["audit=0"], allow_reboot=False) == ""
+
+
+def steps(name: str) -> list[dict[str, Any]]:
+    """Tasks of a file in their order, those that it includes in place of what includes them."""
+    found = []
+    for task in yaml.safe_load((distributions.ROLE / "tasks" / name).read_text(encoding="utf-8")):
+        for one in task.get("block", [task]):
+            inner = one.get("ansible.builtin.include_tasks") or one.get("ansible.builtin.import_tasks")
+            found += steps(inner) if inner else [one]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("main.yml", "Reboot"),
+        ("absent.yml", "Reboot"),
+        ("absent.yml", "Give the devices to their drivers"),
+    ],
+)
+def test_a_look_and_refusals_alone_stand_before_what_cannot_be_undone(name: str, last: str) -> None:
+    before = steps(name)
+    place = next(number for number, task in enumerate(before) if task["name"] == last)
+    assert "timeout" in before[place] or last == "Reboot"
+    modules = [next(key for key in task if "." in key) for task in before[:place]]
+    asked = max(number for number, module in enumerate(modules) if module == "fact8ra.flower.gpu_host_facts")
+    after = before[asked + 1 : place]
+    assert after
+    assert {next(key for key in task if "." in key) for task in after} == {"ansible.builtin.assert"}
+    conditions = str([task["ansible.builtin.assert"]["that"] for task in after])
+    assert "_nvidia_host_against" in conditions or "_nvidia_host_undo.refused" in conditions
+
+
+def test_the_boot_loader_is_read_again_before_the_host_is_rebooted_for_it() -> None:
+    after = [task["name"] for task in steps("configure.yml")]
+    assert after[-3:] == [
+        "Look at its GPUs",
+        "Check that the boot loader has the kernel parameters",
+        "Check that everything is as it was written",
+    ]
 
 
 def test_undo_gives_back_what_is_its_own_alone(tmp_path: Path) -> None:

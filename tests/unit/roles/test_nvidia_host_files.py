@@ -106,6 +106,15 @@ def test_a_host_is_written_once_and_by_its_own_tools(distribution: str, tmp_path
     assert "iommu=pt" not in found["any"]
 
 
+def test_a_file_that_ends_what_the_role_says_leaves_something_to_change(tmp_path: Path) -> None:
+    host = build(tmp_path, "debian", "iommu_off")
+    host.write("/etc/default/grub.d/zz-local.cfg", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')
+    for _run in range(2):
+        assert "the kernel command line" in play(host)
+        [plan] = evaluate(host, "_nvidia_host_plan")
+        assert plan["parameters"]["add"] == ["intel_iommu=on"]
+
+
 @pytest.mark.parametrize("distribution", ["debian", "suse"])
 def test_a_run_that_was_cut_short_is_finished_by_the_next(distribution: str, tmp_path: Path) -> None:
     host = build(tmp_path, distribution, "iommu_off")
@@ -198,6 +207,17 @@ def test_a_card_that_was_pulled_out_does_not_keep_the_others_from_being_bound(tm
     play(host)
     (tmp_path / "sys/bus/pci/devices/0000:07:00.0").unlink()
     _install(host)
+    assert host.text("/sys/bus/pci/devices/0000:0f:00.0/driver_override") == "vfio-pci\n"
+
+
+def test_a_disk_that_got_the_address_of_a_card_stays_with_the_host(tmp_path: Path) -> None:
+    host = build(tmp_path, "suse", "a100_nvlink")
+    play(host)
+    for name, number in {"vendor": "0x144d", "device": "0xa804"}.items():
+        host.write(f"/sys/bus/pci/devices/0000:07:00.0/{name}", f"{number}\n")
+    before = host.text("/sys/bus/pci/devices/0000:07:00.0/driver_override")
+    _install(host)
+    assert host.text("/sys/bus/pci/devices/0000:07:00.0/driver_override") == before
     assert host.text("/sys/bus/pci/devices/0000:0f:00.0/driver_override") == "vfio-pci\n"
 
 
