@@ -9,6 +9,7 @@ that runs the tests, and keep to what the real ones read and write, as far as ro
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from unittest import mock
 import sysfs
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._gpu.host import read
+from ansible_collections.fact8ra.flower.plugins.plugin_utils._gpu_host import plan
 
 ROLE = Path(__file__).parents[2] / "roles" / "nvidia_host"
 OWN = (
@@ -134,6 +136,32 @@ def build(root: Path, distribution: str, machine: str | Mapping[str, Any], comma
         fake.write_text(f"#!/bin/bash\n{text}", encoding="utf-8")
         fake.chmod(0o755)
     return host
+
+
+NOTED = {"binding": "driverctl", "devices": [], "overrides": [], "parameters": [], "phase": "written"}
+OPTIONS = {
+    "binding": "auto",
+    "allow_shared_groups": False,
+    "allow_reboot": True,
+    "kernel_parameters": [],
+    "vgpu": False,
+}
+
+
+def planned(host: Hypervisor, **options: Any) -> dict[str, Any]:
+    """The plan for a host, by what its script and its facts say."""
+    asked = {**OPTIONS, **options}
+    return plan(host.facts(), host.look("intel_iommu=on", *asked["kernel_parameters"]), asked)
+
+
+def refused(host: Hypervisor, **options: Any) -> str:
+    """Everything that is refused, in one text."""
+    return ". ".join(planned(host, **options)["refused"])
+
+
+def written(host: Hypervisor, **state: Any) -> None:
+    """Write down what the role would have, had it run."""
+    host.write(STATE, json.dumps({**NOTED, **state}))
 
 
 def tree(root: Path) -> dict[str, str]:
