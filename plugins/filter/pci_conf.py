@@ -10,13 +10,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.fact8ra.flower.plugins.plugin_utils._pci_conf import PciConfError, device_names, edit
+from ansible_collections.fact8ra.flower.plugins.plugin_utils._pci_conf import PciConfError, device_names, edit, takes
 
 FACTS = "fact8ra_gpu_host"
 
 
 def pci_conf(text: str, filters: Sequence[str], addresses: Sequence[str] = (), state: str = "present") -> str:
-    """The file pci.conf of a front-end with entries added, or without those that were added.
+    """The file pci.conf of a front-end with entries added, with those alone of what was added, or without these.
 
     Raises:
         AnsibleFilterError: the file cannot be edited.
@@ -36,9 +36,12 @@ def pci_conf_device_names(text: str) -> list[str]:
 
 
 def pci_lent(hosts: Sequence[Mapping[str, Any]], site: str = "") -> dict[str, Any]:
-    """What hypervisors lend: filters, addresses, the hosts by both names, and those that were not asked."""
+    """What hypervisors lend: filters, addresses, what the filters let through and the host keeps, the hosts by both names,
+    and those that were not asked.
+    """
     filters: dict[str, None] = {}
     addresses: dict[str, None] = {}
+    kept: list[str] = []
     lenders, unknown = [], []
     for host in hosts:
         if site and str(host.get("nvidia_host_site") or "") not in ("", site):
@@ -52,8 +55,19 @@ def pci_lent(hosts: Sequence[Mapping[str, Any]], site: str = "") -> dict[str, An
         gpus = facts.get("gpus") or []
         own = host.get("nvidia_host_pci_filters") or [f"{gpu['vendor']}:{gpu['device']}:{gpu['class']}" for gpu in gpus]
         filters.update(dict.fromkeys(str(each) for each in own))
+        for card in facts.get("kept") or []:
+            kind = f"{card['vendor']}:{card['device']}:{card['class']}"
+            # unlike lspci, OpenNebula takes an entry without a colon
+            if any(takes(f"{each}:", kind) for each in own):
+                kept.append(str(card["address"]))
         addresses.update(dict.fromkeys(str(gpu["address"]).removeprefix("0000:") for gpu in gpus))
-    return {"filters": list(filters), "addresses": list(addresses), "hosts": lenders, "unknown": unknown}
+    return {
+        "filters": list(filters),
+        "addresses": list(addresses),
+        "kept": kept,
+        "hosts": lenders,
+        "unknown": unknown,
+    }
 
 
 class FilterModule:

@@ -190,6 +190,12 @@ ansible_facts:
                   V(in_use_by_vm), V(regions_unassigned), V(powered_off), V(not_bound), V(nvswitch).
               type: list
               elements: dict
+        kept:
+          description:
+            - What else the host has of the vendors of C(gpus), without these cards' own functions, with C(address),
+              C(vendor), C(device), C(class) and C(driver). A filter by kind may lend it as well.
+          type: list
+          elements: dict
         problems:
           description:
             - What stands against passing any device, the worst first. C(code) is for programs and stable, C(message)

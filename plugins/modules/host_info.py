@@ -15,7 +15,7 @@ author:
 description:
   - Returns hosts with their state, capacity, PCI devices and who holds each, and NUMA nodes. Can wait until a host has
     certain PCI devices.
-  - It is no error when nothing fits, unless O(devices) are waited for.
+  - It is no error when nothing fits, unless O(devices) or O(absent_devices) are waited for.
 extends_documentation_fragment:
   - fact8ra.flower._attributes
   - fact8ra.flower._attributes.info_module
@@ -37,8 +37,15 @@ options:
     type: list
     elements: str
     default: []
+  absent_devices:
+    description:
+      - Addresses of PCI devices that the host shall not have in its pool, such as those that it keeps for itself. The
+        module waits until they are gone, and otherwise fails with those that are there.
+    type: list
+    elements: str
+    default: []
   wait_timeout:
-    description: Seconds to wait for O(devices); V(0) is one look.
+    description: Seconds to wait for O(devices) and O(absent_devices); V(0) is one look.
     type: int
     default: 300
 seealso:
@@ -212,6 +219,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.host import
     find,
     missing_devices,
     not_found,
+    present_devices,
     wait_devices,
 )
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.objects import HOST, Objects
@@ -222,6 +230,7 @@ SPEC = CONNECTION.merge(
             "id": {"type": "int"},
             "name": {"type": "str"},
             "devices": {"type": "list", "elements": "str", "default": []},
+            "absent_devices": {"type": "list", "elements": "str", "default": []},
             "wait_timeout": {"type": "int", "default": 300},
         },
         mutually_exclusive=[("id", "name")],
@@ -232,18 +241,19 @@ SPEC = CONNECTION.merge(
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Return the hosts that the parameters pick; wait for devices."""
     params = module.params
-    devices = checked_addresses(params["devices"], "devices")
+    devices, gone = (checked_addresses(params[option], option) for option in ("devices", "absent_devices"))
     picks = params["id"] is not None or params["name"] is not None
-    if devices and not picks:
-        raise InvalidInput("devices belong to one host; give its id or name.", details={"option": "devices"})
+    if (devices or gone) and not picks:
+        option = "devices" if devices else "absent_devices"
+        raise InvalidInput(f"{option} belong to one host; give its id or name.", details={"option": option})
     objects = Objects(Client.from_params(params))
     if not picks:
         return {"changed": False, "hosts": [facts(raw) for raw in objects.pool(HOST)]}
     found = find(objects, params)
-    if found is None and devices:
+    if found is None and (devices or gone):
         raise not_found(objects, params)
-    if found is not None and missing_devices(found, devices):
-        found = wait_devices(objects, int(found["ID"]), devices, params["wait_timeout"])
+    if found is not None and (missing_devices(found, devices) or present_devices(found, gone)):
+        found = wait_devices(objects, int(found["ID"]), devices, params["wait_timeout"], gone)
     return {"changed": False, "hosts": [] if found is None else [facts(found)]}
 
 

@@ -16,6 +16,9 @@ description:
   - Sees to it that the attributes C(PCI_FILTER) and C(PCI_SHORT_ADDRESS) of a host, or else of its cluster, do not hide
     PCI devices, and has the host monitored at once when something changed or O(devices) are not as wanted. Entries that
     are there stay.
+  - What the module adds is noted in the host's attributes C(FACT8RA_PCI_FILTER) and C(FACT8RA_PCI_SHORT_ADDRESS), and
+    O(state=absent) takes away only that. A filter that the operator had is never left empty, which would let every
+    device through; V(0:0) stands there then, which no device fits.
   - These attributes only narrow what the host reports, and C(pci.conf) on the front-end says what that is, by default
     nothing. A device that C(pci.conf) hides comes into no pool, whatever the host's attributes are.
   - A host without such an attribute takes all that is reported, so nothing is written there, unless O(restrict) is set.
@@ -41,7 +44,8 @@ options:
     description:
       - Entries C(vendor:device:class), each four hexadecimal digits, C(*) or empty for any, such as V(10de:*:0302).
         Vendor alone, or vendor and device, will do.
-      - An entry that another one includes is not added. Only an equal one is removed by O(state=absent).
+      - An entry that another one includes is not added. Only an equal one that the module added is removed by
+        O(state=absent).
     type: list
     elements: str
     default: []
@@ -49,7 +53,8 @@ options:
     description:
       - Addresses of the devices, such as V(0000:41:00.0). Where the attribute C(PCI_SHORT_ADDRESS) is in force, they
         are added there.
-      - The host is monitored also when one of them is not in its PCI pool, or is with O(state=absent).
+      - The host is monitored also when one of them is not in its PCI pool, or is with O(state=absent). As long as the
+        front-end lets them through, the latter is so each time.
       - The module does not wait for them, M(fact8ra.flower.host_info) does.
     type: list
     elements: str
@@ -57,7 +62,17 @@ options:
   restrict:
     description:
       - Whether a host without a filter in force gets one, so that other devices which C(pci.conf) allows stay away.
-        Devices that are in its pool now are kept by entries of their own, which O(state=absent) does not remove.
+        Devices that are in its pool now are kept by entries of their own, which go when O(state=absent) has taken the
+        last of the others away.
+      - Refused by OpenNebula before 7.0.
+    type: bool
+    default: false
+  only_devices:
+    description:
+      - Whether other devices that O(filters) let through stay out of the pool, such as a card of the same kind that the
+        host keeps. A host without C(PCI_SHORT_ADDRESS) in force gets one with O(devices) and what else is in its pool
+        now; addresses that the module added and that are not in O(devices) any more go.
+      - A device that a virtual machine holds stays until that ends.
       - Refused by OpenNebula before 7.0.
     type: bool
     default: false
@@ -95,6 +110,16 @@ EXAMPLES = r"""
     name: kvm1.example.com
     filters: ["10de:20b5:0302"]
     restrict: true
+
+- name: Lend one card of two, and keep the other
+  fact8ra.flower.host_pci_filter:
+    endpoint: http://one.example.com:2633/RPC2
+    username: oneadmin
+    password: "{{ one_password }}"
+    name: kvm1.example.com
+    filters: ["10de:20b5:0302"]
+    devices: ["0000:41:00.0"]
+    only_devices: true
 
 - name: Take the entry away
   fact8ra.flower.host_pci_filter:
@@ -152,6 +177,7 @@ SPEC = CONNECTION.merge(
             "filters": {"type": "list", "elements": "str", "default": []},
             "devices": {"type": "list", "elements": "str", "default": []},
             "restrict": {"type": "bool", "default": False},
+            "only_devices": {"type": "bool", "default": False},
             "monitor": {"type": "bool", "default": True},
         },
         mutually_exclusive=[("id", "name")],

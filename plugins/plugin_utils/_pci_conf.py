@@ -207,7 +207,8 @@ def edit(text: str, filters: Sequence[str], addresses: Sequence[str], state: str
         text: the file; "" for none.
         filters: entries C(vendor:device:class).
         addresses: addresses as lspci prints them.
-        state: C(present), or C(absent) to take away what an earlier run added; the others are not looked at then.
+        state: C(present); C(only) to take away as well what an earlier run added and is not wanted any more; or
+            C(absent) to take away all that was added; the others are not looked at then.
 
     Raises:
         PciConfError: the file cannot be read, or an entry is none.
@@ -217,12 +218,14 @@ def edit(text: str, filters: Sequence[str], addresses: Sequence[str], state: str
     wrong = [entry for entry in filters if not _ENTRY.match(entry)]
     if wrong:
         raise PciConfError(f"{wrong[0]!r} is no filter; it is vendor:device:class in hexadecimal digits")
-    root, ours = _tree(text), _marked(text)
+    ours = _marked(text)
     if state == "absent":
-        addressed = {canonical(entry) for entry in ours if "." in entry}
-        edited = _take(text, FILTER, {canonical(entry) for entry in ours} - addressed)
-        edited = _with_mark(_take(edited, ADDRESS, addressed), []) if ours else text
-        return _checked(text, edited)
+        return _checked(text, _without(text, ours, []))
+    if state == "only":
+        wanted = {canonical(entry) for entry in (*filters, *addresses)}
+        before, text = text, _without(text, ours, [entry for entry in ours if canonical(entry) in wanted])
+        return _checked(before, edit(text, filters, addresses))
+    root = _tree(text)
     have, shown = _value(root, FILTER), _value(root, ADDRESS)
     # nothing at all after the key means every device
     new = [] if have and have.form == "null" else _lacking(filters, have.entries if have else [])
@@ -233,6 +236,14 @@ def edit(text: str, filters: Sequence[str], addresses: Sequence[str], state: str
     edited = _add(text, FILTER, new) if new else text
     edited = _add(edited, ADDRESS, late) if late else edited
     return _checked(text, _with_mark(edited, list(dict.fromkeys([*ours, *new, *late]))))
+
+
+def _without(text: str, ours: Sequence[str], kept: Sequence[str]) -> str:
+    """The text without our entries, but for some."""
+    gone = [entry for entry in ours if entry not in kept]
+    addressed = {canonical(entry) for entry in gone if "." in entry}
+    edited = _take(text, FILTER, {canonical(entry) for entry in gone} - addressed)
+    return _with_mark(_take(edited, ADDRESS, addressed), kept) if gone else text
 
 
 def _lacking(filters: Sequence[str], have: Sequence[str]) -> list[str]:

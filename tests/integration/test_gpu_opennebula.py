@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,17 @@ echo "$*" >> {log}
 [ ! -e {log}.broken ] || exit 0
 mkdir -p {copy} && cp {conf} {copy}/pci.conf
 """
-FACTS = {
-    "hosts": "kvm1",
-    "gather_facts": False,
-    "tasks": [{"ansible.builtin.set_fact": {"fact8ra_gpu_host": {"gpus": GPUS}, "cacheable": True}}],
-}
 
 
-def plays_of(*entries: str) -> list[dict[str, Any]]:
+def facts_of(*gpus: dict[str, Any], kept: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """A play that knows what a hypervisor has."""
+    facts = {"fact8ra_gpu_host": {"gpus": list(gpus), "kept": list(kept)}, "cacheable": True}
+    return {"hosts": "kvm1", "gather_facts": False, "tasks": [{"ansible.builtin.set_fact": facts}]}
+
+
+def plays_of(facts: dict[str, Any], *entries: str) -> list[dict[str, Any]]:
     """Plays of entry points, each on its group."""
-    return [FACTS] + [
+    return [facts] + [
         {
             "hosts": "frontends" if entry.startswith("frontend") else "gpu_hosts",
             "gather_facts": False,
@@ -60,6 +61,7 @@ class World:
 
     standin: StandIn
     directory: Path
+    facts: dict[str, Any]
 
     @property
     def conf(self) -> Path:
@@ -105,7 +107,9 @@ class World:
             "frontends": {"hosts": {"fe1": local}},
             "gpu_hosts": {"hosts": {**elsewhere, "kvm1": {**local, "nvidia_host_one_host": "one-kvm1"}}},
         }
-        played = play_written(self.directory, plays_of(*entries), inventory, *arguments, "-e", json.dumps(settings))
+        played = play_written(
+            self.directory, plays_of(self.facts, *entries), inventory, *arguments, "-e", json.dumps(settings)
+        )
         assert password not in played.output
         return played
 
@@ -113,7 +117,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with StandIn(seed=SEED) as standin:
-        found = World(standin, tmp_path)
+        found = World(standin, tmp_path, facts_of(*GPUS))
         found.conf.parent.mkdir()
         found.conf.write_text(CONF)
         fake = tmp_path / "bin" / "runuser"
@@ -142,6 +146,57 @@ def test_from_a_hidden_card_to_the_pool_and_back(world: World) -> None:
     assert world.conf.read_text() == CONF
     world.standin.until(lambda: world.pool == ["05:00.0"])
     assert world.play(*back).succeeded().changed == 0
+    assert len(world.synced) == 2
+
+
+def test_a_card_of_the_same_kind_that_the_host_keeps(world: World) -> None:
+    """The front-end lets the kind through, and the host's own card stays out of the pool, before and after that."""
+    lent, own = GPUS[0], {**GPUS[1], "driver": "nvidia"}
+    world.host.bus.append(gpu("81"))
+    world.facts = facts_of(lent, kept=[own])
+    there, back = ("pool_keep", "frontend", "pool"), ("frontend_absent", "pool_absent")
+    world.play("pool_keep").succeeded()
+    assert world.host.template.text("PCI_SHORT_ADDRESS") == "05:00.0,41:00.0"
+    world.reports("8086:*,10de:*")
+    assert world.play(*there).succeeded().changed == 3
+    assert world.pool == ["05:00.0", "41:00.0"]
+    assert world.play(*there).succeeded().changed == 0
+    world.facts = facts_of({**own, "driver": "vfio-pci"}, kept=[lent])
+    assert world.play(*there).succeeded().changed == 2, "its addresses, and it is monitored for them"
+    assert world.pool == ["05:00.0", "81:00.0"]
+    world.reports("8086:*")
+    world.play(*back).succeeded()
+    assert world.host.template.text("PCI_SHORT_ADDRESS") == ""
+    world.standin.until(lambda: world.pool == ["05:00.0"])
+
+
+def test_a_card_that_is_kept_and_in_the_pool_is_named(world: World) -> None:
+    world.host.template["PCI_SHORT_ADDRESS"] = "05:00.0,41:00.0,81:00.0"
+    world.host.bus.append(gpu("81"))
+    world.facts = facts_of(GPUS[0], kept=[{**GPUS[1], "driver": "nvidia"}])
+    world.reports("")
+    world.play("pool", nvidia_host_pool_timeout=1).failed_with(
+        "has 0000:81:00.0 in its PCI pool, which shall not be there", "take its address out of PCI_SHORT_ADDRESS"
+    )
+
+
+def test_what_an_undo_that_was_cut_off_left_is_made_good(world: World) -> None:
+    world.reports("8086:*,10de:*")
+    world.play("frontend", "pool").succeeded()
+    world.reports("8086:*")
+    world.play("frontend_absent").succeeded()
+    assert world.pool == ["05:00.0", "41:00.0"], "nothing looked at the host since"
+    assert world.play("frontend_absent", "pool_absent").succeeded().changed == 1
+    world.standin.until(lambda: world.pool == ["05:00.0"])
+
+
+def test_what_nobody_lends_any_more_is_hidden_again(world: World) -> None:
+    world.play("frontend", nvidia_host_pci_filters=["10de:26b9:0302", "10de:20b5:0302"]).succeeded()
+    world.play("frontend", gpu_hosts_elsewhere=True).succeeded()
+    assert "10de:26b9" in world.conf.read_text(), "a hypervisor that was not asked may lend it"
+    world.play("frontend").succeeded()
+    assert "10de:26b9" not in world.conf.read_text()
+    assert "10de:20b5" in world.conf.read_text()
     assert len(world.synced) == 2
 
 

@@ -37,6 +37,17 @@ def functions(devices: Sequence[Device], card: Device) -> list[Device]:
     return [one for one in devices if one.slot == card.slot and one != card and one.physical_function is None]
 
 
+def kept(devices: Sequence[Device], meant: Sequence[Device]) -> list[dict[str, Any]]:
+    """Return what else the host has of the vendors of the cards that are meant, without these cards' own functions."""
+    vendors, slots = {one.vendor for one in meant}, {one.slot for one in meant}
+    cards = {one.address for one in meant}
+    return [
+        {"address": one.address, "vendor": one.vendor, "device": one.device, "class": one.cls[:4], "driver": one.driver}
+        for one in devices
+        if one.vendor in vendors and not one.bridge and one.slot not in slots and one.physical_function not in cards
+    ]
+
+
 def read(
     tree: Tree,
     devices: Sequence[Device],

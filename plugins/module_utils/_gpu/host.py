@@ -62,6 +62,7 @@ def read(root: Path, devices: Sequence[Mapping[str, Any]] | None = None) -> dict
         "lockdown": system.lockdown,
         "iommu": unit.public(),
         "gpus": facts,
+        "kept": card.kept(functions, meant),
         "problems": problems,
         "viable": viable,
         "vms": sum(process.vm for process in running),

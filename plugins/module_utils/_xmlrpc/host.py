@@ -194,6 +194,11 @@ def missing_devices(raw: Raw, addresses: Sequence[str]) -> list[str]:
     return [address for address in addresses if address not in have]
 
 
+def present_devices(raw: Raw, addresses: Sequence[str]) -> list[dict[str, Any]]:
+    """Return those of the devices in the host's pool whose addresses are given."""
+    return [device for device in devices_of(raw) if device["address"] in addresses]
+
+
 def refuse_offline(client: Client, raw: Raw) -> None:
     """Raise Refused for a host that is OFFLINE, since nothing monitors it."""
     if state_of(raw) != "OFFLINE":
@@ -236,8 +241,10 @@ def force_monitoring(client: Client, raw: Raw, sleep: Callable[[float], None] = 
         return
 
 
-def wait_devices(objects: Objects, number: int, addresses: Sequence[str], timeout: float) -> Raw:
-    """Wait until a host's pool has all devices and return the host.
+def wait_devices(
+    objects: Objects, number: int, addresses: Sequence[str], timeout: float, gone: Sequence[str] = ()
+) -> Raw:
+    """Wait until a host's pool has all devices, and none of those that shall be gone, and return the host.
 
     Raises:
         Refused: the host is OFFLINE or went away.
@@ -260,14 +267,29 @@ def wait_devices(objects: Objects, number: int, addresses: Sequence[str], timeou
     try:
         return wait_for(
             poll,
-            lambda raw: not missing_devices(raw, addresses),
+            lambda raw: not missing_devices(raw, addresses) and not present_devices(raw, gone),
             what=f"the PCI devices of {label(client, HOST, None, number)}",
             timeout=timeout,
             state=state_of,
             check=lambda raw: refuse_offline(client, raw),
         )
     except ResourceTimeout:
-        raise _late(client, seen[0], addresses, timeout) from None
+        late = _late if missing_devices(seen[0], addresses) else _there
+        raise late(client, seen[0], addresses if late is _late else gone, timeout) from None
+
+
+def _there(client: Client, raw: Raw, gone: Sequence[str], timeout: float) -> ResourceTimeout:
+    there = present_devices(raw, gone)
+    words = [str(each["address"]) + ("" if each["vm"] is None else f" (VM {each['vm']} has it)") for each in there]
+    own = str(as_dict(raw, "TEMPLATE").get("PCI_SHORT_ADDRESS") or "")
+    return ResourceTimeout(
+        f"{client.endpoint}: waited {timeout:g} s, and {named(HOST, raw)} has {', '.join(words)} in its PCI pool, "
+        "which shall not be there: VMs may get what the host keeps. End the VMs that have one, and take its address out of "
+        f"PCI_SHORT_ADDRESS of the host and its cluster (the host's own is {own!r}; an empty one takes every address; "
+        "OpenNebula reads it since 7.0) and out of :short_address: in pci.conf of the front-end. Or lend it as well.",
+        last_state=state_of(raw),
+        details={"endpoint": client.endpoint, "id": int(raw["ID"]), "there": [each["address"] for each in there]},
+    )
 
 
 def _late(client: Client, raw: Raw, addresses: Sequence[str], timeout: float) -> ResourceTimeout:

@@ -8,7 +8,8 @@ Private to the collection: it may change without notice.
 What a host reports is decided by pci.conf on the front-end. Since 7.0 (F #6991) oned narrows that by PCI_FILTER and
 PCI_SHORT_ADDRESS of the host, or else of its cluster: commas between entries C(vendor:device:class), an empty field or
 C(*) is any, all compared as text (src/host/Host.cc get_hostcluster_attr, HostSharePCI.cc set_monitorization). A host
-without them takes all that is reported, so that writing a filter where there is none would take devices away.
+without them takes all that is reported, so that writing a filter where there is none would take devices away, and
+emptying one that an operator wrote would let all through.
 """
 
 from __future__ import annotations
@@ -44,7 +45,16 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.template im
 FILTER, ADDRESS = "PCI_FILTER", "PCI_SHORT_ADDRESS"
 READ_SINCE = 7
 """The first version of OpenNebula that reads these attributes."""
+RECORDS = {name: f"FACT8RA_{name}" for name in (FILTER, ADDRESS)}
+"""Attributes of the host that say what this module added to each; OpenNebula does not read them."""
+NOTHING = "0:0"
+"""An entry that no device fits, as in OpenNebula's own pci.conf; oned compares it as text."""
 
+_CURES = {
+    "restrict": "Write the filters into pci.conf on the front-end and leave restrict out.",
+    "only_devices": "Lend all devices of a kind that the host has, or bring OpenNebula to 7.0: a filter of the "
+    "front-end takes all of a kind, also those that the host keeps.",
+}
 _ENTRY = re.compile(r"(\*|[0-9a-f]{4})?(:(\*|[0-9a-f]{4})?){0,2}\Z")
 
 
@@ -95,11 +105,34 @@ def merged(have: Sequence[str], wanted: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Record:
+    """What this module added to an attribute.
+
+    Attributes:
+        asked: the entries that it was asked for.
+        kept: those beside them where the host had no such attribute; None where one stood before.
+    """
+
+    asked: list[str]
+    kept: list[str] | None
+
+    @classmethod
+    def parse(cls, text: str) -> Record:
+        """Read C(asked), or C(asked;kept)."""
+        asked, new, kept = text.partition(";")
+        return cls(split(asked), split(kept) if new else None)
+
+    def __str__(self) -> str:
+        return ",".join(self.asked) + ("" if self.kept is None else f";{','.join(self.kept)}")
+
+
+@dataclass(frozen=True)
 class Force:
-    """The attributes that are in force: the host's own text of each, else the cluster's."""
+    """The attributes that are in force: the host's own text of each, else the cluster's; and what was added."""
 
     own: dict[str, str]
     cluster: dict[str, str]
+    added: dict[str, Record]
 
     def text(self, name: str) -> str:
         """The text that oned reads."""
@@ -126,7 +159,8 @@ class HostPciFilter:
 
         Raises:
             NotFound: there is no such host; none is needed for state absent.
-            Refused: the server is too old for O(restrict), the host is OFFLINE, or it did not come back from that.
+            Refused: the server is too old for O(restrict) or O(only_devices), the host is OFFLINE, or it did not come
+                back from that.
             OpenNebulaError: see C(ensure).
         """
         with about(HOST.word, self.params) as subject:
@@ -154,7 +188,7 @@ class HostPciFilter:
                     update=lambda state, changes: self._update(raw, changes, monitor),
                     read=self._read,
                     # what the forced monitoring reports is there only later
-                    verify=frozenset((FILTER, ADDRESS)),
+                    verify=frozenset((FILTER, ADDRESS, *RECORDS.values())),
                 ),
                 check_mode=check_mode,
             )
@@ -163,56 +197,105 @@ class HostPciFilter:
     def _force(self, raw: Raw) -> Force:
         template = as_dict(raw, "TEMPLATE")
         own = {name: str(template.get(name) or "") for name in (FILTER, ADDRESS)}
+        added = {name: Record.parse(str(template.get(record) or "")) for name, record in RECORDS.items()}
         cluster, number = dict.fromkeys(own, ""), as_int(raw.get("CLUSTER_ID"))
-        # the cluster counts where the host says nothing; to take entries away only where there are some
-        asks = any(own.values()) if self.params["state"] == "absent" else not all(own.values())
-        if asks and number is not None and number >= 0:
+        # the cluster counts where the host says nothing
+        if self.params["state"] == "present" and not all(own.values()) and number is not None and number >= 0:
             found = as_dict(self.objects.by_id(CLUSTER, number), "TEMPLATE")
             cluster = {name: str(found.get(name) or "") for name in own}
-        return Force(own, cluster)
+        return Force(own, cluster, added)
 
     def _with(self, force: Force, raw: Raw) -> dict[str, str]:
         """Return the attributes that differ from what is in force, with the wanted entries."""
-        have = split(force.text(FILTER))
-        if not have and self.params["restrict"]:
-            # what is in the pool now would leave it otherwise
-            shown = (f"{each['vendor']}:{each['device']}:{each['class']}" for each in devices_of(raw))
-            have = [each for each in dict.fromkeys(shown) if not any(takes(entry, each) for entry in self._filters)]
-            wanted = {FILTER: ",".join([*have, *self._filters])}
-        else:
-            wanted = {FILTER: ",".join(merged(have, self._filters)) if have else ""}
-        addresses = split(force.text(ADDRESS))
-        short = [self._short(address) for address in self._devices]
-        wanted[ADDRESS] = ",".join(dict.fromkeys([*addresses, *short])) if addresses else ""
-        changed = {name: text for name, text in wanted.items() if text and split(text) != split(force.text(name))}
-        return changed if not changed or self._reads() else {}
+        wanted = {FILTER: self._filters, ADDRESS: [self._short(address) for address in self._devices]}
+        whole = {FILTER: self._whole_filter(force, raw), ADDRESS: self._whole_addresses(force, raw, wanted[ADDRESS])}
+        changed: dict[str, str] = {}
+        for name, entries in whole.items():
+            have = split(force.text(name))
+            if not entries or entries == have:
+                continue
+            changed[name] = ",".join(entries)
+            changed[RECORDS[name]] = str(self._record(force, name, entries, wanted[name]))
+        return changed if self._reads(bool(changed)) else {}
 
-    def _reads(self) -> bool:
-        """Whether the server reads the attributes; asked only when one is to be written."""
+    def _whole_filter(self, force: Force, raw: Raw) -> list[str]:
+        """Return the filter that is to be in force; none where it is not to narrow."""
+        have = split(force.text(FILTER))
+        if have or not self.params["restrict"]:
+            return merged(have, self._filters) if have else []
+        # what is in the pool now would leave it otherwise
+        shown = dict.fromkeys(f"{each['vendor']}:{each['device']}:{each['class']}" for each in devices_of(raw))
+        return [*(each for each in shown if not any(takes(entry, each) for entry in self._filters)), *self._filters]
+
+    def _whole_addresses(self, force: Force, raw: Raw, wanted: Sequence[str]) -> list[str]:
+        """Return the addresses that are to be in force; none where they are not to narrow."""
+        have = split(force.text(ADDRESS))
+        others = {self._short(each["address"]) for each in self._others(raw)}
+        if not have and self.params["only_devices"]:
+            have = [self._short(str(each["address"])) for each in devices_of(raw)]
+        elif have:
+            # what was lent before and is not any more; the operator's entries stay
+            others &= set(force.added[ADDRESS].asked)
+        else:
+            return []
+        return list(dict.fromkeys([*(each for each in have if each not in others), *wanted]))
+
+    def _others(self, raw: Raw) -> list[dict[str, Any]]:
+        """Return devices in the pool that the filters let through and that are not meant."""
+        if not self.params["only_devices"]:
+            return []
+        return [
+            each
+            for each in devices_of(raw)
+            if each["address"] not in self._devices
+            and any(takes(entry, f"{each['vendor']}:{each['device']}:{each['class']}") for entry in self._filters)
+        ]
+
+    @staticmethod
+    def _record(force: Force, name: str, entries: Sequence[str], wanted: Sequence[str]) -> Record:
+        """Return what is ours of the entries that are to be written."""
+        before, own = force.added[name], split(force.own[name])
+        if not own:
+            had = split(force.cluster[name])
+            asked = [each for each in entries if each in wanted and each not in had]
+            return Record(asked, [each for each in entries if each not in asked])
+        return Record([each for each in entries if each in before.asked or each not in own], before.kept)
+
+    def _reads(self, writes: bool) -> bool:
+        """Whether the server reads the attributes; asked only when one is to be written, or has to be."""
+        option = next((name for name in ("only_devices", "restrict") if self.params[name]), None)
+        # an address that an older server does not read keeps nothing out
+        if not writes and option != "only_devices":
+            return False
         if int(self.client.version.partition(".")[0]) >= READ_SINCE:
             return True
-        if self.params["restrict"]:
+        if option:
             raise Refused(
-                f"{self.client.endpoint} is OpenNebula {self.client.version}, which does not read {FILTER} of a host "
-                f"(since {READ_SINCE}.0). Write the filters into pci.conf on the front-end and leave restrict out.",
+                f"{self.client.endpoint} is OpenNebula {self.client.version}, which does not read {FILTER} and "
+                f"{ADDRESS} of a host (since {READ_SINCE}.0). {_CURES[option]}",
                 code="unsupported",
-                details={"endpoint": self.client.endpoint, "option": "restrict", "version": self.client.version},
+                details={"endpoint": self.client.endpoint, "option": option, "version": self.client.version},
             )
         return False
 
     def _without(self, force: Force) -> dict[str, str]:
-        """Return the host's own attributes that had the entries, without them; "" is as if there were none."""
-        short = {self._short(address) for address in self._devices}
-        left = {
-            FILTER: [each for each in split(force.own[FILTER]) if canonical(each) not in self._filters],
-            ADDRESS: [each for each in split(force.own[ADDRESS]) if each not in short],
-        }
-        return {
-            # what is left is the cluster's own filter where it was copied from there
-            name: "" if entries == split(force.cluster[name]) else ",".join(entries)
-            for name, entries in left.items()
-            if entries != split(force.own[name])
-        }
+        """Return the host's own attributes without those of the entries that this module added."""
+        given = {FILTER: set(self._filters), ADDRESS: {self._short(address) for address in self._devices}}
+        changed: dict[str, str] = {}
+        for name, record in force.added.items():
+            gone = given[name] & set(record.asked)
+            if not gone:
+                continue
+            left = Record([each for each in record.asked if each not in gone], record.kept)
+            own = split(force.own[name])
+            entries = [each for each in own if (canonical(each) if name == FILTER else each) not in gone]
+            changed[RECORDS[name]] = str(left) if left.asked else ""
+            if own and not left.asked and left.kept is not None and set(entries) <= set(left.kept):
+                # the host had none, and what else is there was only kept: "" is as if there were none
+                changed[name] = ""
+            elif entries != own:
+                changed[name] = ",".join(entries) or NOTHING
+        return changed
 
     @staticmethod
     def _short(address: str) -> str:
@@ -223,12 +306,13 @@ class HostPciFilter:
         """Return the devices that are not in the pool and should be, or are and should not."""
         missing = missing_devices(raw, self._devices)
         if self.params["state"] == "present":
-            return missing
+            # one that a VM holds stays as long as it does
+            return missing + [each["address"] for each in self._others(raw) if each["vm"] is None]
         return [address for address in self._devices if address not in missing]
 
     def _state(self, raw: Raw, late: Sequence[str]) -> State:
         template = as_dict(raw, "TEMPLATE")
-        texts = {name: str(template.get(name) or "") for name in (FILTER, ADDRESS)}
+        texts = {name: str(template.get(name) or "") for name in (FILTER, ADDRESS, *RECORDS.values())}
         return {"id": int(raw["ID"]), **texts, "monitored": not late, "raw": raw}
 
     def _update(self, raw: Raw, changes: Mapping[str, Any], monitor: bool) -> None:

@@ -14,7 +14,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import host
 
 KEYS = {
     *("kernel", "kernel_command_line", "kernel_parameters", "firmware", "secure_boot", "lockdown", "iommu", "gpus"),
-    *("problems", "viable", "vms"),
+    *("kept", "problems", "viable", "vms"),
 }
 CARD_KEYS = {
     *("address", "vendor", "device", "subsystem_vendor", "subsystem_device", "class", "name", "driver"),
@@ -44,6 +44,18 @@ def test_a_machine_is_read_and_judged(name: str, tmp_path: Path) -> None:
         card = {**cards[address], "problems": codes(cards[address]["problems"])}
         assert card.keys() == CARD_KEYS
         assert {key: card[key] for key in wanted} == wanted, cards[address]["problems"]
+
+
+def test_what_the_host_keeps_of_a_kind(tmp_path: Path) -> None:
+    root = sysfs.build(sysfs.load("a100_nvlink"), tmp_path)
+    facts = host.read(root, [{"address": "0000:07:00.0"}])
+    card = {"address": "0000:0f:00.0", "vendor": "10de", "device": "20b0", "class": "0302", "driver": "vfio-pci"}
+    assert facts["kept"][0] == card
+    assert [one["address"] for one in facts["kept"][1:]] == ["0000:c4:00.0", "0000:c5:00.0"]
+    whole = host.read(root)
+    assert [one["class"] for one in whole["kept"]] == ["0680", "0680"]
+    consumer = host.read(sysfs.build(sysfs.load("consumer_card"), tmp_path / "consumer"))
+    assert consumer["kept"] == [], "the card's own audio and USB go with it"
 
 
 def test_the_trees_have_the_kernels_links(tmp_path: Path) -> None:

@@ -142,6 +142,20 @@ def test_a_second_host_joins_the_first() -> None:
     assert pci_conf(edited, [], [], "absent") == SHIPPED
 
 
+def test_what_nobody_lends_any_more_goes() -> None:
+    text = SHIPPED.replace(":short_address: []", ":short_address: ['05:00.0']")
+    both = pci_conf(text, [GPU, "10de:26b9:0302"], ["41:00.0", "81:00.0"])
+    assert pci_conf(both, [GPU], ["41:00.0"]) == both, "others may lend it"
+    left = pci_conf(both, [GPU], ["41:00.0"], "only")
+    assert left == pci_conf(text, [GPU], ["41:00.0"])
+    assert pci_conf(left, [GPU], ["41:00.0"], "only") == left
+    assert pci_conf(left, [], [], "only") == text
+    wide = pci_conf(SHIPPED, ["10de:*"])
+    assert read(pci_conf(wide, [GPU], [], "only")) == ["0:0", GPU], "a narrower entry takes its place"
+    own = ":filter: '10de:*,8086:*'\n"
+    assert pci_conf(own, [GPU], [], "only") == own, "what is not ours stays"
+
+
 def test_entries_that_are_removed_by_hand_do_no_harm_to_undo() -> None:
     edited = pci_conf(SHIPPED, [GPU]).replace(f"'0:0,{GPU}'", "'8086:*'")
     assert pci_conf(edited, [], [], "absent") == SHIPPED.replace("0:0", "8086:*")
@@ -178,7 +192,8 @@ def test_patterns_of_names() -> None:
 
 
 def host(name: str, *gpus: dict[str, str], **more: Any) -> dict[str, Any]:
-    return {"inventory_hostname": name, "ansible_facts": {"fact8ra_gpu_host": {"gpus": list(gpus)}}, **more}
+    facts = {"fact8ra_gpu_host": {"gpus": list(gpus), "kept": []}}
+    return {"inventory_hostname": name, "ansible_facts": facts, **more}
 
 
 def test_what_hypervisors_lend() -> None:
@@ -195,4 +210,10 @@ def test_what_hypervisors_lend() -> None:
     assert lent["addresses"] == ["41:00.0", "0001:01:00.0"]
     assert lent["hosts"] == [{"name": "kvm1", "one_host": "10.0.0.1"}, {"name": "kvm2", "one_host": "kvm2"}]
     assert lent["unknown"] == ["kvm4"]
+    assert pci_lent([host("kvm5", a100, nvidia_host_pci_filters=["10de:*:0302"])])["kept"] == []
+    kept = {"kept": [{**far, "class": "0302"}, {**far, "class": "0403"}]}
+    facts = {"gpus": [a100], **kept}
+    wide = host("kvm6", nvidia_host_pci_filters=["10de:*:0302"], ansible_facts={"fact8ra_gpu_host": facts})
+    assert pci_lent([wide])["kept"] == ["0001:01:00.0"], "the audio function is not let through"
+    assert pci_lent([{**wide, "nvidia_host_pci_filters": [GPU]}])["kept"] == []
     assert [each["name"] for each in pci_lent(hosts)["hosts"]] == ["kvm1", "kvm2", "kvm3"]

@@ -136,6 +136,16 @@ def test_a_device_that_does_not_come_is_named_with_what_to_look_at(late: Site) -
     assert late.calls == ["host.info", "host.info"]
 
 
+def test_a_device_that_shall_not_be_there_is_named(late: Site) -> None:
+    late.standin.one("one.vm.allocate", 'CPU="0.1"\nMEMORY="64"\nPCI=[VENDOR="10de"]', False)
+    late.standin.until(lambda: late.standin.site.cloud.pool(Host)[0].pci[0]["VMID"] != "-1")
+    failed = late.fail(host_info, id=0, devices=GPUS[:1], absent_devices=GPUS, wait_timeout=0)
+    assert failed["failure"]["code"] == "timeout"
+    assert "has 0000:41:00.0 (VM 0 has it) in its PCI pool, which shall not be there" in failed["msg"]
+    assert "PCI_SHORT_ADDRESS" in failed["msg"]
+    assert len(late.run(host_info, id=0, absent_devices=GPUS[1:], wait_timeout=0)["hosts"]) == 1
+
+
 def test_a_host_that_is_offline_is_not_waited_for(late: Site) -> None:
     late.standin.one("one.host.status", 0, 2)
     failed = late.fail(host_info, name="kvm1", devices=GPUS, wait_timeout=60)

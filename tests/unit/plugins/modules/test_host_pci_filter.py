@@ -47,6 +47,15 @@ def write(site: Site, text: str, kind: str = "host") -> None:
     site.standin.one(f"one.{kind}.update", 0, text, 1)
 
 
+def reports(site: Site, filters: str) -> None:
+    """The host reports this from now on, as its copy of pci.conf says."""
+    site.standin.site.cloud.pool(Host)[0].probe = filters
+
+
+def shown(site: Site) -> list[str]:
+    return [device["SHORT_ADDRESS"] for device in site.standin.site.cloud.pool(Host)[0].pci]
+
+
 def run(site: Site, **options: Any) -> dict[str, Any]:
     """Predict, do, and do again; the calls left in the site are those of the doing."""
     predicted = site.run(host_pci_filter, check=True, diff=True, **options)
@@ -82,7 +91,7 @@ def test_entries_join_those_of_the_host(site: Site) -> None:
     write(site, 'PCI_FILTER="8086:*"\nNOTE="stays"')
     result = run(site, filters=[GPU, "10de:20b5", "10DE:20B5:0302"])
     assert site.calls == ["hostpool.info", "cluster.info", "system.version", "host.update", *FORCED, "host.info"]
-    assert result["diff"]["before"] == {"PCI_FILTER": "8086:*"}
+    assert result["diff"]["before"] == {"PCI_FILTER": "8086:*", "FACT8RA_PCI_FILTER": ""}
     assert template(site)["PCI_FILTER"] == f"8086:*,{GPU},10de:20b5:*"
     assert template(site)["NOTE"] == "stays"
     assert result["host"]["pci_filter"] == ["8086:*:*", GPU, "10de:20b5:*"]
@@ -107,8 +116,9 @@ def test_the_filter_of_the_cluster_is_copied(site: Site) -> None:
     run(site, filters=[GPU])
     assert template(site)["PCI_FILTER"] == f"8086:*,{GPU}"
     run(site, filters=[GPU], state="absent")
-    assert site.calls == ["hostpool.info", "cluster.info", "host.update", *FORCED, "host.info"]
+    assert site.calls == ["hostpool.info", "host.update", *FORCED, "host.info"]
     assert template(site)["PCI_FILTER"] == "", "the cluster's counts again"
+    assert template(site)["FACT8RA_PCI_FILTER"] == ""
 
 
 def test_addresses_join_only_where_addresses_are_in_force(site: Site) -> None:
@@ -124,23 +134,99 @@ def test_addresses_join_only_where_addresses_are_in_force(site: Site) -> None:
 def test_restrict_keeps_what_is_in_the_pool(site: Site) -> None:
     result = run(site, filters=[GPU], devices=["41:00.0"], restrict=True)
     assert template(site)["PCI_FILTER"] == f"8086:10fb:0200,{GPU}"
-    assert result["diff"]["before"] == {"PCI_FILTER": "", "monitored": False}
-    run(site, filters=[GPU], devices=["41:00.0"], state="absent")
-    assert template(site)["PCI_FILTER"] == "8086:10fb:0200"
-
-
-def test_a_filter_without_entries_is_none(site: Site) -> None:
-    write(site, f'PCI_FILTER="{GPU}"')
-    result = run(site, filters=["10de:20b5:0302"], state="absent")
-    assert template(site)["PCI_FILTER"] == ""
+    assert result["diff"]["before"] == {"PCI_FILTER": "", "FACT8RA_PCI_FILTER": "", "monitored": False}
+    reports(site, "8086:*")
+    result = run(site, filters=[GPU], devices=["41:00.0"], state="absent")
+    assert template(site)["PCI_FILTER"] == "", "the host had none"
     assert result["host"]["pci_filter"] == []
+    reports(site, "")
+    run(site, filters=[GPU], restrict=True)
+    write(site, f'PCI_FILTER="8086:10fb:0200,{GPU},1000:*"')
+    run(site, filters=[GPU], state="absent")
+    assert template(site)["PCI_FILTER"] == "8086:10fb:0200,1000:*", "the operator's entry stays, and the rest with it"
+
+
+@pytest.mark.parametrize("own", [GPU, "10de:*,8086:*"])
+def test_absent_leaves_what_the_operator_wrote(site: Site, own: str) -> None:
+    """An emptied filter would let every device through that pci.conf does."""
+    write(site, f'PCI_FILTER="{own}"\nPCI_SHORT_ADDRESS="41:00.0"')
+    before = template(site)
+    options: dict[str, Any] = {"filters": [GPU, "10de"], "devices": ["41:00.0"]}
+    site.run(host_pci_filter, filters=[GPU], devices=["41:00.0"])
+    site.standin.until(lambda: not site.standin.site.cloud.pool(Host)[0].unmonitored)
+    reports(site, "8086:*")
+    run(site, **options, state="absent")
+    assert template(site) == before
+    assert shown(site) == []
+
+
+def test_a_filter_that_was_there_is_never_left_empty(site: Site) -> None:
+    write(site, 'PCI_FILTER="8086:*"\nPCI_SHORT_ADDRESS="05:00.0"')
+    run(site, filters=[GPU], devices=["41:00.0"])
+    write(site, f'PCI_FILTER="{GPU}"\nPCI_SHORT_ADDRESS="41:00.0"')
+    assert run(site, filters=[GPU], devices=["41:00.0"], state="absent")["changed"] is True
+    assert (template(site)["PCI_FILTER"], template(site)["PCI_SHORT_ADDRESS"]) == ("0:0", "0:0")
+    assert site.standin.site.cloud.pool(Host)[0].pci == [], "no device fits that"
+
+
+def test_a_record_tells_what_was_added(site: Site) -> None:
+    """A second kind comes and goes while the first stays."""
+    write(site, 'PCI_FILTER="8086:*"')
+    run(site, filters=[GPU])
+    run(site, filters=["10de:2330:0302"])
+    assert template(site)["FACT8RA_PCI_FILTER"] == f"{GPU},10de:2330:0302"
+    run(site, filters=["10de:2330:0302", "8086:*"], state="absent")
+    assert template(site)["PCI_FILTER"] == f"8086:*,{GPU}"
+    assert template(site)["FACT8RA_PCI_FILTER"] == GPU
+
+
+@pytest.fixture
+def twins() -> Iterator[Site]:
+    """A host with two cards of a kind, one of which it keeps; both are in its pool."""
+    seed = default_seed() | {"hosts": [{"name": "kvm1", "pci": [NIC, gpu("41"), gpu("81")]}]}
+    with StandIn(seed=seed) as standin:
+        yield Site(standin, standin.admin, options={"name": "kvm1"})
+
+
+def test_a_card_of_the_same_kind_that_the_host_keeps(twins: Site) -> None:
+    run(twins, filters=[GPU], devices=["41:00.0"], only_devices=True)
+    assert template(twins)["PCI_SHORT_ADDRESS"] == "05:00.0,41:00.0"
+    assert shown(twins) == ["05:00.0", "41:00.0"], "what is of another kind stays"
+    again = twins.run(host_pci_filter, filters=[GPU], devices=["41:00.0"], state="absent")
+    assert again["changed"] is True
+    assert template(twins)["PCI_SHORT_ADDRESS"] == ""
+
+
+def test_the_card_that_is_kept_may_become_the_other_one(twins: Site) -> None:
+    run(twins, filters=[GPU], devices=["41:00.0"], only_devices=True)
+    run(twins, filters=[GPU], devices=["81:00.0"], only_devices=True)
+    assert template(twins)["PCI_SHORT_ADDRESS"] == "05:00.0,81:00.0"
+    assert shown(twins) == ["05:00.0", "81:00.0"]
+
+
+def test_addresses_of_the_operator_stay(twins: Site) -> None:
+    """Which the wait of the role then names."""
+    write(twins, 'PCI_SHORT_ADDRESS="81:00.0"')
+    twins.run(host_pci_filter, filters=[GPU], devices=["41:00.0"], only_devices=True)
+    assert template(twins)["PCI_SHORT_ADDRESS"] == "81:00.0,41:00.0"
+
+
+def test_older_versions_cannot_keep_one_of_a_kind() -> None:
+    with StandIn(seed=SEED, version="6.10.0") as standin:
+        site = Site(standin, standin.admin, options={"name": "kvm1"})
+        write(site, 'PCI_SHORT_ADDRESS="41:00.0"')
+        failed = site.fail(host_pci_filter, filters=[GPU], devices=["41:00.0"], only_devices=True)
+        assert failed["failure"]["code"] == "unsupported"
+        assert "also those that the host keeps" in failed["msg"]
+        assert site.writes == []
 
 
 def test_absent_leaves_what_is_not_equal(site: Site) -> None:
-    write(site, 'PCI_FILTER="10de:*,8086:*"')
+    write(site, 'PCI_FILTER="1000:*"')
+    run(site, filters=["10de", "8086"])
     assert site.run(host_pci_filter, filters=[GPU], state="absent")["changed"] is False
     assert run(site, filters=["10de"], state="absent")["changed"] is True
-    assert template(site)["PCI_FILTER"] == "8086:*"
+    assert template(site)["PCI_FILTER"] == "1000:*,8086:*:*"
 
 
 def test_absent_needs_no_host(site: Site) -> None:
