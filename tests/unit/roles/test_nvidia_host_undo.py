@@ -74,6 +74,8 @@ def test_a_look_and_refusals_alone_stand_before_what_cannot_be_undone(name: str,
 
 
 def test_the_boot_loader_is_read_again_before_the_host_is_rebooted_for_it() -> None:
+    after = [task["name"] for task in steps("absent_files.yml")]
+    assert after[-3:-1] == ["Look at its GPUs", "Check that the boot loader has lost the kernel parameters"]
     after = [task["name"] for task in steps("configure.yml")]
     assert after[-3:] == [
         "Look at its GPUs",
