@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 _FACTS = "tests/unit/gpu/test_machines.py"
 _HOST = "tests/unit/roles/test_nvidia_host.py"
+_UNDO = "tests/unit/roles/test_nvidia_host_undo.py"
 _FILES = "tests/unit/roles/test_nvidia_host_files.py"
 _QEMU = "tests/gpu/test_passthrough.py"
 _OPENNEBULA = "tests/integration/test_gpu_opennebula.py"
@@ -80,7 +81,7 @@ PROMISES = [
     Promise(
         "Cards are bound to vfio-pci early and by address, through driverctl or rules of modprobe.",
         (
-            f"{_HOST}::test_devices_are_bound_and_given_back_by_address",
+            f"{_UNDO}::test_devices_are_bound_and_given_back_by_address",
             f"{_FILES}::test_one_of_two_cards_of_a_kind_is_bound_by_modprobe",
             f"{_QEMU}::test_a_permitted_run_reboots_once_and_binds_the_card_by_its_address",
         ),

@@ -193,6 +193,7 @@ AROUND: dict[str, dict[str, Any]] = {
         "_nvidia_host_plan": {
             "binding": "modprobe",
             "devices": ["0000:41:00.0"],
+            "ids": {"0000:41:00.0": "10de:20b0"},
             "parameters": {"own": trust_as_template("{{ nvidia_host_kernel_parameters }}")},
         }
     },

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The filters of role nvidia_host; what they decide is tested in tests/unit/roles/test_nvidia_host.py."""
+"""The filters of role nvidia_host; what they decide is tested in tests/unit/roles/test_nvidia_host*.py."""
 
 from __future__ import annotations
 
