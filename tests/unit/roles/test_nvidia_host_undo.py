@@ -68,8 +68,12 @@ def test_a_look_and_refusals_alone_stand_before_what_cannot_be_undone(name: str,
     asked = max(number for number, module in enumerate(modules) if module == "fact8ra.flower.gpu_host_facts")
     after = before[asked + 1 : place]
     assert after
-    assert {next(key for key in task if "." in key) for task in after} == {"ansible.builtin.assert"}
-    conditions = str([task["ansible.builtin.assert"]["that"] for task in after])
+    # OpenNebula's scheduler may be kept away from the host last, which takes a moment and touches nothing on it.
+    assert {next(key for key in task if "." in key) for task in after} <= {
+        "ansible.builtin.assert",
+        "fact8ra.flower.host_scheduling",
+    }
+    conditions = str([task["ansible.builtin.assert"]["that"] for task in after if "ansible.builtin.assert" in task])
     assert "_nvidia_host_against" in conditions or "_nvidia_host_undo.refused" in conditions
 
 
