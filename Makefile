@@ -106,7 +106,7 @@ molecule-gpu: dev-venv lab-packages ## GPUs of a SuperNode on a booted host, wit
 .PHONY: test-gpu
 test-gpu: dev-venv ## GPU passthrough on an emulated hypervisor that reboots, without a GPU
 	tools/need.sh mmdebstrap:mmdebstrap qemu-img:qemu-utils qemu-system-x86_64:qemu-system-x86 ssh:openssh-client
-	tools/pytest.sh tests/gpu -x --durations 0 --durations-min 1 $(ARGS)
+	tools/pytest.sh tests/gpu -x -n 2 --dist loadfile --durations 0 --durations-min 1 $(ARGS)
 
 .PHONY: e2e
 e2e: dev-venv flwr-venv ## The federation from nothing to a trained model, and back

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypervisor import Hypervisor, boot
@@ -18,8 +17,8 @@ def intel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hypervisor]:
         yield running
 
 
-@pytest.fixture
-def amd(tmp_path: Path) -> Iterator[Hypervisor]:
-    """A hypervisor with an AMD IOMMU."""
-    with boot(tmp_path, "amd", iommu="amd-iommu,intremap=on") as running:
+@pytest.fixture(scope="module")
+def amd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hypervisor]:
+    """A hypervisor with an AMD IOMMU, the same for all tests of a module."""
+    with boot(tmp_path_factory.mktemp("amd"), "amd", iommu="amd-iommu,intremap=on") as running:
         yield running

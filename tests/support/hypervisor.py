@@ -20,9 +20,14 @@ from virtual_machine import VirtualMachine
 
 LOGS = ROOT / "build" / "logs"
 SCRIPTS = ROOT / "tests/gpu/scripts"
+# What is made of them in the machine: a card with its further functions and their drivers, and the others.
+DISPLAY = {"vendor": "1234", "device": "1111"}
+CONSOLE, CARD, TWIN, SHARED, FOREIGN = "0000:00:08.0", "0000:01:00.0", "0000:02:00.0", "0000:04:01.0", "0000:04:02.0"
+AUDIO, USB = "0000:01:00.1", "0000:01:00.2"
+DRIVERS = {CARD: "bochs-drm", AUDIO: "snd_hda_intel", USB: "xhci_hcd"}
 # A port of its own for each card, as in a server; all of QEMU's root ports keep devices apart (ACS).
 DEVICES = (
-    "VGA,bus=pcie.0,addr=0x1",  # shows the console
+    "VGA,bus=pcie.0,addr=0x8",  # shows the console
     *(f"pcie-root-port,id=port{slot},chassis={slot},slot={slot},bus=pcie.0,addr={15 + slot:#x}" for slot in (1, 2, 3)),
     # a consumer card: display, audio and USB are functions of one device
     "bochs-display,bus=port1,addr=0x0.0x0,multifunction=on",

@@ -49,6 +49,8 @@ PACKAGES = (
     "zstd",
 )
 GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "normal", "linux", "configfile", "search", "serial", "terminal")
+# Without mitigations, as each switch of page tables is slow under QEMU.
+KERNEL_PARAMETERS = "console=ttyS0 net.ifnames=0 mitigations=off systemd.show_status=1"
 FILES = {
     "etc/hostname": "gpu-host\n",
     "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 gpu-host\n",
@@ -56,7 +58,7 @@ FILES = {
     "etc/default/grub": (
         "GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_DISTRIBUTOR=Debian\nGRUB_DISABLE_OS_PROBER=true\n"
         'GRUB_TERMINAL=serial\nGRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"\n'
-        'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX="console=ttyS0 net.ifnames=0 systemd.show_status=1"\n'
+        f'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX="{KERNEL_PARAMETERS}"\n'
     ),
     # Translated code takes minutes to make the initramfs of a computer that could have any disk.
     "etc/initramfs-tools/conf.d/quick": "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\nFSTYPE=ext4\n",
@@ -190,7 +192,7 @@ def _grub(recipe: Recipe, tree: Path) -> tuple[bytes, bytes]:
     # Only until update-grub runs on the machine; it cannot in a directory, which is on no device.
     (tree / "boot/grub/grub.cfg").write_text(
         "serial --unit=0 --speed=115200\nterminal_output serial\n"
-        f"linux /boot/vmlinuz-{release} root=/dev/vda1 ro console=ttyS0 net.ifnames=0 systemd.show_status=1 quiet\n"
+        f"linux /boot/vmlinuz-{release} root=/dev/vda1 ro {KERNEL_PARAMETERS} quiet\n"
         f"initrd /boot/initrd.img-{release}\nboot\n"
     )
     target = "/boot/grub/i386-pc/core.img"
