@@ -36,8 +36,8 @@ def pci_conf_device_names(text: str) -> list[str]:
 
 
 def pci_lent(hosts: Sequence[Mapping[str, Any]], site: str = "") -> dict[str, Any]:
-    """What hypervisors lend: filters, addresses, what the filters let through and the host keeps, the hosts by both names,
-    and those that were not asked.
+    """What hypervisors lend: filters, addresses, what the filters let through and the host keeps, the hosts by both
+    names, and those that were not asked.
     """
     filters: dict[str, None] = {}
     addresses: dict[str, None] = {}

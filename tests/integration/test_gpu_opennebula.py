@@ -171,11 +171,12 @@ def test_a_card_of_the_same_kind_that_the_host_keeps(world: World) -> None:
 
 
 def test_a_card_that_is_kept_and_in_the_pool_is_named(world: World) -> None:
-    world.host.template["PCI_SHORT_ADDRESS"] = "05:00.0,41:00.0,81:00.0"
+    world.standin.one("one.host.update", 0, 'PCI_SHORT_ADDRESS="05:00.0,41:00.0,81:00.0"', 1)
     world.host.bus.append(gpu("81"))
-    world.facts = facts_of(GPUS[0], kept=[{**GPUS[1], "driver": "nvidia"}])
+    world.host.pci = list(world.host.bus)
     world.reports("")
-    world.play("pool", nvidia_host_pool_timeout=1).failed_with(
+    world.facts = facts_of(GPUS[0], kept=[{**GPUS[1], "driver": "nvidia"}])
+    world.play("pool", nvidia_host_pool_timeout=0).failed_with(
         "has 0000:81:00.0 in its PCI pool, which shall not be there", "take its address out of PCI_SHORT_ADDRESS"
     )
 
@@ -188,6 +189,28 @@ def test_what_an_undo_that_was_cut_off_left_is_made_good(world: World) -> None:
     assert world.pool == ["05:00.0", "41:00.0"], "nothing looked at the host since"
     assert world.play("frontend_absent", "pool_absent").succeeded().changed == 1
     world.standin.until(lambda: world.pool == ["05:00.0"])
+
+
+def test_no_vm_is_placed_on_a_host_that_is_rebooted(world: World) -> None:
+    """Ansible reboots no controller, so the reboot fails here; the host is opened again, and only if it was open."""
+    asked = {
+        "_nvidia_host_reasons": ["why"],
+        "nvidia_host_allow_reboot": True,
+        "_nvidia_host_meant": [{"vendor": "10de"}],
+    }
+    found = {"_nvidia_host_facts": {"vms": 0}, "_nvidia_host_against": []}
+    played = world.play("reboot", **asked, **found)
+    played.failed_with("would reboot the control node")
+    assert played.changed == 2, "disabled, and enabled"
+    world.standin.until(lambda: world.host.state == 2)
+    world.standin.one("one.host.status", 0, 1)
+    assert world.play("reboot", **asked, **found).failed_with("would reboot").changed == 0
+    assert world.host.state == 4, "one that was disabled before stays so"
+    world.standin.one("one.host.status", 0, 0)
+    vm = world.standin.one("one.vm.allocate", 'CPU="0.1"\nMEMORY="64"', False)
+    world.standin.until(lambda: vm in world.host.vms)
+    world.play("reboot", **asked, **found).failed_with(f"has the VM(s) {vm} on host one-kvm1", "onehost flush")
+    world.standin.until(lambda: world.host.state == 2)
 
 
 def test_what_nobody_lends_any_more_is_hidden_again(world: World) -> None:

@@ -284,9 +284,9 @@ def _there(client: Client, raw: Raw, gone: Sequence[str], timeout: float) -> Res
     own = str(as_dict(raw, "TEMPLATE").get("PCI_SHORT_ADDRESS") or "")
     return ResourceTimeout(
         f"{client.endpoint}: waited {timeout:g} s, and {named(HOST, raw)} has {', '.join(words)} in its PCI pool, "
-        "which shall not be there: VMs may get what the host keeps. End the VMs that have one, and take its address out of "
-        f"PCI_SHORT_ADDRESS of the host and its cluster (the host's own is {own!r}; an empty one takes every address; "
-        "OpenNebula reads it since 7.0) and out of :short_address: in pci.conf of the front-end. Or lend it as well.",
+        "which shall not be there: VMs may get what the host keeps. End the VMs that have one, and take its address "
+        f"out of PCI_SHORT_ADDRESS of the host and its cluster (the host's own is {own!r}; an empty one takes every "
+        "address; OpenNebula reads it since 7.0) and out of :short_address: in the front-end's pci.conf; or lend it.",
         last_state=state_of(raw),
         details={"endpoint": client.endpoint, "id": int(raw["ID"]), "there": [each["address"] for each in there]},
     )
