@@ -11,6 +11,7 @@ _HOST = "tests/unit/roles/test_nvidia_host.py"
 _UNDO = "tests/unit/roles/test_nvidia_host_undo.py"
 _FILES = "tests/unit/roles/test_nvidia_host_files.py"
 _QEMU = "tests/gpu/test_passthrough.py"
+_QEMU_AMD = "tests/gpu/test_passthrough_amd.py"
 _OPENNEBULA = "tests/integration/test_gpu_opennebula.py"
 _SITE = "tests/faults/test_gpus.py"
 _PREFLIGHT = "tests/unit/plugins/module_utils/test_preflight_gpus.py"
@@ -75,7 +76,7 @@ PROMISES = [
         (
             f"{_HOST}::test_an_intel_host_gets_its_parameter_where_its_distribution_has_it",
             f"{_QEMU}::test_a_permitted_run_reboots_once_and_binds_the_card_by_its_address",
-            f"{_QEMU}::test_an_amd_host_needs_no_parameter_and_modprobe_binds_before_other_drivers",
+            f"{_QEMU_AMD}::test_an_amd_host_needs_no_parameter_and_modprobe_binds_before_other_drivers",
         ),
     ),
     Promise(
@@ -116,7 +117,7 @@ PROMISES = [
         "Neither the boot display nor a device that a VM uses is taken.",
         (
             f"{_QEMU}::test_a_shared_group_and_the_boot_display_are_refused",
-            f"{_QEMU}::test_what_a_vm_uses_is_not_taken_away",
+            f"{_QEMU_AMD}::test_what_a_vm_uses_is_not_taken_away",
         ),
         (CONSOLE,),
     ),

@@ -232,7 +232,7 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
     ),
     "apt_suite": lambda: pattern(
         "a suite of a package repository, or a path with a slash at its end",
-        r"[A-Za-z0-9._/~+-]+",
+        r"[A-Za-z0-9._/~][A-Za-z0-9._/~+-]*",
         128,
         "bookworm",
         "./",
