@@ -24,9 +24,34 @@ SECTOR = 512
 # Where the only partition begins, in sectors; GRUB's core image fits in front of it.
 FIRST_SECTOR = 2048
 # What the drivers directory of Debian's kernel is thinned out to: 340 MB of modules that such a guest never loads.
-DRIVERS = ("acpi", "block", "char", "gpu/drm/*.ko", "gpu/drm/display", "gpu/drm/tiny", "hid", "hwmon", "i2c")
-DRIVERS += ("input", "iommu", "net/*.ko", "net/virtio*", "pci", "usb/common", "usb/core", "usb/host", "vfio", "video")
-DRIVERS += ("virt", "virtio", "vhost")
+DRIVERS = (
+    *(
+        "acpi",
+        "block",
+        "char",
+        "gpu/drm/*.ko",
+        "gpu/drm/display",
+        "gpu/drm/tiny",
+        "hid",
+        "hwmon",
+        "i2c",
+        "input",
+        "iommu",
+    ),
+    *(
+        "net/*.ko",
+        "net/virtio*",
+        "pci",
+        "usb/common",
+        "usb/core",
+        "usb/host",
+        "vfio",
+        "video",
+        "virt",
+        "virtio",
+        "vhost",
+    ),
+)
 PACKAGES = (
     "dbus",
     "driverctl",
