@@ -136,7 +136,7 @@ def _device(tree: _Tree, address: str, device: Mapping[str, Any], devices: Mappi
     place = real(address, devices)
     tree.at(f"{place}/x")
     tree.link(f"/sys/bus/pci/devices/{address}", place)
-    maker, _, model = str(device.get("subsystem", "0000:0000")).partition(":")
+    maker, _colon, model = str(device.get("subsystem", "0000:0000")).partition(":")
     texts = {
         "vendor": f"0x{device['vendor']}",
         "device": f"0x{device['device']}",
@@ -187,7 +187,7 @@ def real(address: str, devices: Mapping[str, Any]) -> str:
     chain = [address]
     while devices.get(chain[0], {}).get("under"):
         chain.insert(0, devices[chain[0]]["under"])
-    domain, bus, _ = chain[0].split(":")
+    domain, bus = chain[0].split(":")[:2]
     return "/".join([f"/sys/devices/pci{domain}:{bus}", *chain])
 
 

@@ -106,7 +106,7 @@ def product(engine: Engine, index: int, settings: Settings) -> tuple[float, str]
             seconds.append(time.perf_counter() - began)
     wanted = left[0].astype(np.float64) @ right.astype(np.float64)
     error = float(np.abs(found[0] - wanted).max() / np.abs(wanted).max())
-    if not error <= TOLERANCE:
+    if np.isnan(error) or error > TOLERANCE:
         raise Refused(f"{engine.devices[index]} computes a matrix product wrong, by {error:.2g} of the largest value")
     return min(seconds), engine.where(result)
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -45,7 +45,7 @@ def fake_torch(count: int) -> ModuleType:
     class Tensor(np.ndarray[Any, Any]):
         device = "cuda:0"
 
-        def to(self, device: str) -> Tensor:
+        def to(self, device: str) -> Self:
             self.device = device
             return self
 

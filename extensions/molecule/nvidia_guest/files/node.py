@@ -77,7 +77,11 @@ def packages(smi: str, newest: str) -> list[str]:
         upstream = version.partition("-")[0]
         made += [package(name, version, {}) for name in LIBRARIES]
         made.append(
-            package("nvidia-smi", version, {"/usr/bin/nvidia-smi": smi, "/usr/share/fake-nvidia/version": upstream})
+            package(
+                "nvidia-smi",
+                version,
+                {"/usr/bin/nvidia-smi": f"#!/usr/bin/python3\n{smi}", "/usr/share/fake-nvidia/version": upstream},
+            )
         )
         made.append(package("nvidia-kernel-dkms", version, module))
     # Debian's security archive lacks it.

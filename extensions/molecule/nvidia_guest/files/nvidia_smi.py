@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # A stand-in for NVIDIA's nvidia-smi, which answers only where a card and its driver are.
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
