@@ -5,83 +5,19 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sysfs
 from ansible.errors import AnsibleFilterError
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from gpu_layers import CARD, PCI, whole
 
 from ansible_collections.fact8ra.flower.plugins.filter.gpu_validate import FilterModule
 from ansible_collections.fact8ra.flower.plugins.module_utils._gpu.host import read
 
 rows_of = FilterModule().filters()["gpu_validate_rows"]
 table_of = FilterModule().filters()["gpu_validate_table"]
-
-CARD = "NVIDIA L40S"
-PCI = {"vendor": "10de", "device": "26b9", "class": "0302", "address": "0000:41:00.0"}
-POOL = [{**PCI, "vm": 12}, {**PCI, "address": "0000:c1:00.0", "vm": None}, {**PCI, "class": "0403", "vm": None}]
-TRAINING = {"framework": "torch", "places": ["cuda:0", "cuda:0"], "product_seconds": [0.0012]}
-
-
-def whole() -> dict[str, Any]:
-    """A federation of two SuperNodes, one of them with a GPU, in which all is well."""
-    gpu = {**PCI, "name": CARD, "driver": "vfio-pci", "iommu_group": 12, "problems": []}
-    guest = {
-        "driver": "550.54.15",
-        "cuda": "12.4",
-        "gpus": [{"name": CARD}],
-        "problems": [],
-        "matrix": {"framework": "torch", "device": CARD, "seconds": 0.0012, "ok": True},
-    }
-    config = {"name": "a-0", "gpu-count": 1, "gpu-name": CARD}
-    plain = {"guest": None, "config": {"name": "b-0"}, "devices": [], "status": "online"}
-    data = {
-        "hosts": {
-            "node7": {
-                "one_host": "node7",
-                "facts": {"iommu": {"enabled": True, "cpu": "intel", "groups": 61}, "gpus": [gpu], "problems": []},
-            }
-        },
-        "sites": {
-            "a": {
-                "gpus": 1,
-                "vendor": "10de",
-                "class": "03",
-                "required": True,
-                "supernodes": 1,
-                "pool": [{"name": "node7", "state": "MONITORED", "pci_devices": POOL}],
-            },
-            "b": {"gpus": 0, "supernodes": 1},
-        },
-        "nodes": {
-            "a-0": {
-                "site": "a",
-                "pci": [PCI],
-                "guest": guest,
-                "config": config,
-                "devices": ["/dev/nvidia0 rw"],
-                "status": "online",
-            },
-            "b-0": {"site": "b", "pci": [], **plain},
-        },
-        "round": {
-            "run": {
-                "rounds": [
-                    {
-                        "devices": {"a-0": CARD, "b-0": "cpu"},
-                        "training": {"a-0": TRAINING, "b-0": {"framework": "numpy"}},
-                    }
-                ],
-                "final": {"loss": 64.1, "initial_loss": 256.0},
-                "reply_errors": [],
-            }
-        },
-    }
-    return copy.deepcopy(data)
 
 
 def altered(path: str, value: Any) -> dict[str, Any]:
@@ -250,32 +186,6 @@ def test_answers_of_foreign_hosts_do_not_write_to_the_terminal() -> None:
     data = altered("nodes.a-0.guest.problems", [{"code": "a\nb", "message": nasty, "cure": nasty}])
     (row,) = [row for row in not_ok(data) if row["layer"] == "guest"]
     assert all(len(cell) <= 400 and cell.isprintable() for cell in row.values())
-
-
-LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats()
-ANY = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2)
-)
-
-
-def paths(value: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The places in nested data."""
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [before, *(path for key, child in children for path in paths(child, (*before, key)))][bool(not before) :]
-
-
-@settings(max_examples=150, deadline=None)
-@given(path=st.sampled_from(paths(whole())), value=ANY)
-def test_whatever_a_host_answers_is_judged(path: tuple[Any, ...], value: Any) -> None:
-    data: Any = whole()
-    place = data
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    rows = rows_of(data)
-    assert rows
-    json.dumps(rows)
-    assert max(map(len, table_of(rows))) <= 92
 
 
 @pytest.mark.parametrize("rows", [None, [{}], ["text"]])

@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-pytestmark = pytest.mark.slow
-
-_ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[2]
 _REPORTS = _ROOT / "tests" / "unit" / "gpu_guest" / "reports"
 _SUPERNODE = _ROOT / "roles" / "supernode"
 _FILES = ("node.toml.j2", "flower-superexec-client.service.j2")
