@@ -40,7 +40,7 @@ LONG_STAGES = {
     "refusals": 900,
     "lab-networks": 900,
     "molecule-trust": 1800,
-    "test-gpu": 1800,
+    "test-gpu": 2700,
     "molecule-gpu": 600,
     "adversarial": 7200,
 }
