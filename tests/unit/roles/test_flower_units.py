@@ -135,8 +135,14 @@ def gpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@pytest.mark.parametrize("unit", [name for names in _UNITS.values() for name in names])
-@pytest.mark.parametrize("setting", ["strict", "loose", "gpus"])
+@pytest.mark.parametrize(
+    ("setting", "unit"),
+    [
+        *((setting, unit) for setting in ("strict", "loose") for units in _UNITS.values() for unit in units),
+        # GPUs are in no other unit.
+        ("gpus", "flower-superexec-client.service"),
+    ],
+)
 def test_systemd_finds_little_exposure(request: pytest.FixtureRequest, setting: str, unit: str) -> None:
     system: Path = request.getfixturevalue(setting)
     root = system.parents[2]
