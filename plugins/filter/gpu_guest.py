@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import drivers, frameworks, guest_judge
+from ansible_collections.fact8ra.flower.plugins.module_utils._gpu import drivers, frameworks, guest_judge, select
+
+
+def gpu_devices(devices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of a VM's PCI devices that are NVIDIA GPUs."""
+    return [one for one in devices if select.matches(select.DEFAULT, {"vendor": "", "class": "", **one})]
 
 
 def gpu_guest(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,6 +84,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "gpu_devices": gpu_devices,
             "gpu_guest": gpu_guest,
             "gpu_driver": gpu_driver,
             "gpu_matrix": gpu_matrix,

@@ -10,7 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.fact8ra.flower.plugins.plugin_utils._pci_conf import PciConfError, device_names, edit, takes
+from ansible_collections.fact8ra.flower.plugins.module_utils._pci_filters import takes
+from ansible_collections.fact8ra.flower.plugins.plugin_utils._pci_conf import PciConfError, device_names, edit
 
 FACTS = "fact8ra_gpu_host"
 
@@ -57,8 +58,7 @@ def pci_lent(hosts: Sequence[Mapping[str, Any]], site: str = "") -> dict[str, An
         filters.update(dict.fromkeys(str(each) for each in own))
         for card in facts.get("kept") or []:
             kind = f"{card['vendor']}:{card['device']}:{card['class']}"
-            # unlike lspci, OpenNebula takes an entry without a colon
-            if any(takes(f"{each}:", kind) for each in own):
+            if any(takes(str(each).lower(), kind) for each in own):
                 kept.append(str(card["address"]))
         addresses.update(dict.fromkeys(str(gpu["address"]).removeprefix("0000:") for gpu in gpus))
     return {

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from ansible_collections.fact8ra.flower.plugins.module_utils import _pci_filters
+
 FILTER, ADDRESS, NAME = ":filter", ":short_address", ":device_name"
 MARK = "# Added by role nvidia_host: "
 
@@ -61,16 +63,14 @@ class Value:
 
 
 def canonical(entry: str) -> str:
-    """An entry with its three fields, as C(lspci -d) reads it: nothing is any."""
-    fields = [field.strip().lower() or "*" for field in entry.split(":")][:3]
-    return ":".join([*fields, "*", "*"][:3])
+    """An entry with its three fields, as C(lspci -d) reads it: in whatever case."""
+    return _pci_filters.canonical(entry.lower())
 
 
 def takes(entry: str, other: str) -> bool:
     """Whether an entry takes all devices that another one does."""
     # lspci refuses an entry without a colon
-    pairs = zip(canonical(entry).split(":"), canonical(other).split(":"), strict=True)
-    return ":" in entry and all(one in ("*", two) for one, two in pairs)
+    return ":" in entry and _pci_filters.takes(entry.lower(), other.lower())
 
 
 def _tree(text: str) -> yaml.MappingNode | None:

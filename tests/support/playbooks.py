@@ -93,10 +93,14 @@ def play(
     environment: Mapping[str, str] | None = None,
 ) -> Played:
     """Run playbooks/<playbook>.yml to its end."""
+    return _run(_command(playbook, inventory, arguments), ROOT, environment)
+
+
+def _run(command: list[str], directory: Path, environment: Mapping[str, str] | None = None) -> Played:
     started = time.monotonic()
     done = subprocess.run(
-        _command(playbook, inventory, arguments),
-        cwd=ROOT,
+        command,
+        cwd=directory,
         env=_environment(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -112,19 +116,8 @@ def play_written(directory: Path, plays: list[dict[str, Any]], inventory: Mappin
     """Write plays and an inventory into a directory and run them there."""
     (directory / "play.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
     (directory / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
-    started = time.monotonic()
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "play.yml", *arguments],
-        cwd=directory,
-        env=_environment(None),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_TIMEOUT,
-        check=False,
-    )
-    return Played(done.returncode, done.stdout, time.monotonic() - started)
+    program = Path(sys.executable).with_name("ansible-playbook")
+    return _run([str(program), "-i", "hosts.json", "play.yml", *arguments], directory)
 
 
 def play_until(

@@ -21,6 +21,7 @@ from typing import Any
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._ensure import Outcome, Resource, State, ensure
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import InvalidInput, Refused, about
+from ansible_collections.fact8ra.flower.plugins.module_utils._pci_filters import canonical, takes
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.client import Client, as_dict, as_int
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.host import (
     checked_addresses,
@@ -63,12 +64,6 @@ def split(text: str) -> list[str]:
     return text.removesuffix(",").split(",") if text else []
 
 
-def canonical(entry: str) -> str:
-    """Return an entry with its three fields, as oned reads it: C(10de:*) is C(10de:*:*)."""
-    fields = [field.strip() or "*" for field in entry.split(":")][:3]
-    return ":".join([*fields, "*", "*"][:3])
-
-
 def checked_filters(given: Sequence[str]) -> list[str]:
     """Return entries in their canonical form, each once.
 
@@ -91,12 +86,6 @@ def checked_filters(given: Sequence[str]) -> list[str]:
             )
         found[canonical(entry)] = None
     return list(found)
-
-
-def takes(entry: str, other: str) -> bool:
-    """Whether an entry lets all devices through that another one does."""
-    pairs = zip(canonical(entry).split(":"), canonical(other).split(":"), strict=True)
-    return all(one in ("*", two) for one, two in pairs)
 
 
 def merged(have: Sequence[str], wanted: Sequence[str]) -> list[str]:

@@ -136,6 +136,12 @@ def test_versions() -> None:
     assert drivers.branch("") == 0
 
 
+def test_gpus_among_the_devices_of_a_vm() -> None:
+    gpu, audio = {"vendor": "10de", "class": "0302", "profile": ""}, {"vendor": "10de", "class": "0403"}
+    others = [{"vendor": "15b3", "class": "0302"}, {"vendor": "", "class": ""}, {"vendor": "10de"}]
+    assert FILTERS["gpu_devices"]([audio, gpu, *others]) == [gpu]
+
+
 def test_requirements_of_frameworks() -> None:
     wanted = FILTERS["gpu_requirements"]
     assert wanted([]) == []

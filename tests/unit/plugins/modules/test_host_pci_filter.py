@@ -13,8 +13,9 @@ from opennebula_site import Site
 from recording import RecordingClient
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._errors import Refused
+from ansible_collections.fact8ra.flower.plugins.module_utils._pci_filters import canonical, takes
 from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc import host as hosts
-from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.host_pci_filter import canonical, merged, takes
+from ansible_collections.fact8ra.flower.plugins.module_utils._xmlrpc.host_pci_filter import merged
 from ansible_collections.fact8ra.flower.plugins.modules import host_pci_filter
 from fact8ra_lab.standin.model import Host
 from fact8ra_lab.standin.seed import gpu
