@@ -57,6 +57,11 @@ CHECKS = {
     "mypy-lab": Check(
         ("mypy", "--config-file", "../../../pyproject.toml", "fact8ra_lab"), ROOT / "roles" / "lab" / "files"
     ),
+    "mypy-appliance": Check(
+        ("mypy", "--config-file", str(ROOT / "pyproject.toml"), "fact8ra_appliance", "fact8ra_image"),
+        ROOT / "roles" / "appliance" / "files",
+        env=(("MYPYPATH", str(COPY)),),
+    ),
     "mypy-tools": Check(("mypy", "--config-file", "pyproject.toml", "tools"), env=(("MYPYPATH", "tools"),)),
     "antsibull-changelog": Check(("antsibull-changelog", "lint")),
     "reuse": Check(("reuse", "lint", "--quiet")),
