@@ -1,14 +1,17 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the stages of ``make test``, with ``--long`` those of ``make test-all``, one after the other and sums them up.
+"""Runs the stages of ``make test``, with ``--long`` those of ``make test-all``, and sums them up.
 
-A stage that fails does not stop the ones after it; the exit status is 1 if any failed. Each stage's output goes to
-``build/logs/<stage>.log``, and its end to the terminal if the stage failed. A stage that ran no test has failed.
+They run one after the other, but for those that leave a core idle (see BESIDE). A stage that fails does not stop the ones
+after it; the exit status is 1 if any failed. Each stage's output goes to ``build/logs/<stage>.log``, and its end to the
+terminal if the stage failed. A stage that ran no test has failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -16,7 +19,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+import uuid
+from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
@@ -44,6 +50,8 @@ LONG_STAGES = {
     "molecule-gpu": 600,
     "adversarial": 7200,
 }
+# Stages that run, one after the other, at the side of another: that one mostly keeps one core busy, and so do they.
+BESIDE = {"contract": "sanity", "importer": "sanity"}
 # These make something and hold no tests.
 WITHOUT_TESTS = ("dev-venv", "flwr-venv")
 COUNT = re.compile(r"(?<![\w.])(\d+) (passed|failed|errors?|skipped)\b")
@@ -94,6 +102,7 @@ def run_stage(name: str, limit: float) -> Result:
     log = LOGS / f"{name}.log"
     started = time.monotonic()
     reason = ""
+    mark = f"FACT8RA_STAGE={uuid.uuid4()}"
     with log.open("wb") as stream:
         # In a group of its own, so that whatever it started ends with it.
         process = subprocess.Popen(
@@ -103,15 +112,16 @@ def run_stage(name: str, limit: float) -> Result:
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env={**os.environ, **dict([mark.split("=")])},
         )
+        _running[name] = process, mark
         try:
             status = process.wait(timeout=limit)
         except subprocess.TimeoutExpired:
-            end_group(process)
+            end(process, mark)
             status, reason = -1, f"ended after its limit of {limit:.0f} s"
-        except BaseException:
-            end_group(process)
-            raise
+        finally:
+            del _running[name]
     counts = count(log.read_text(encoding="utf-8", errors="replace"))
     if status != 0 and not reason:
         reason = f"exit status {status}"
@@ -122,14 +132,32 @@ def run_stage(name: str, limit: float) -> Result:
     return Result(name, not reason, counts, time.monotonic() - started, reason)
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
+# The stages that run now, each with its process and what is in the environment of everything that it starts.
+_running: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
+_interrupted = threading.Event()
+
+
+def end(process: subprocess.Popen[bytes], mark: str) -> None:
     """End a stage and everything that it started: first by asking, after ten seconds by force."""
-    os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    # Workers of tests put what they start into sessions of its own.
+    for pid in marked(mark):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def marked(mark: str) -> Iterator[int]:
+    """Yield the processes that have ``NAME=value`` in their environment (proc(5))."""
+    for directory in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in (directory / "environ").read_bytes().split(b"\0"):
+                yield int(directory.name)
 
 
 def describe(result: Result) -> str:
@@ -160,25 +188,63 @@ def main(arguments: list[str] | None = None) -> int:
         if name not in limits:
             parser.error(f"{name} is no stage; there are {', '.join(limits)}")
     LOGS.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    results: list[Result] = []
+    try:
+        for group in groups(names):
+            results += run_group(group, limits)
+    except KeyboardInterrupt:
+        _interrupted.set()
+        interrupted = " and ".join(_running)
+        for process, mark in list(_running.values()):
+            end(process, mark)
+        print(f"FAILED: interrupted in {interrupted}; `make clean` removes what it may have left", flush=True)
+        return 130
+    return summarize(results, time.monotonic() - started)
+
+
+def groups(names: list[str]) -> list[list[list[str]]]:
+    """Put stages into groups that run one after the other, each with lanes that run at the same time."""
+    aside = {name: BESIDE[name] for name in names if BESIDE.get(name) in names}
+    return [
+        [[name], *([others] if (others := [other for other in names if aside.get(other) == name]) else [])]
+        for name in names
+        if name not in aside
+    ]
+
+
+def run_group(lanes: list[list[str]], limits: dict[str, int]) -> list[Result]:
+    """Run the lanes of a group at the same time, the stages of a lane one after the other, and tell of each."""
     results = []
-    for number, name in enumerate(names, 1):
-        print(f"[{number:2d}/{len(names)}] {name} ...", flush=True)
-        try:
+
+    def run_lane(names: list[str]) -> None:
+        for name in names:
+            print(f"{name} ...", flush=True)
             result = run_stage(name, limits[name])
-        except KeyboardInterrupt:
-            print(f"FAILED: interrupted in {name}; `make clean` removes what it may have left", flush=True)
-            return 130
-        results.append(result)
-        print(f"        {describe(result)}", flush=True)
-        if not result.ok:
-            print(f"{tail(name)}\n        The whole of it: build/logs/{name}.log", flush=True)
-    return summarize(results)
+            if _interrupted.is_set():
+                return
+            results.append(result)
+            told = [f"        {describe(result)}"]
+            if not result.ok:
+                told += [tail(name), f"        The whole of it: build/logs/{name}.log"]
+            print("\n".join(told), flush=True)
+
+    # No context, which would wait for every lane when this is interrupted.
+    pool = concurrent.futures.ThreadPoolExecutor(len(lanes))
+    futures = [pool.submit(run_lane, lane) for lane in lanes]
+    try:
+        for future in futures:
+            future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+        pool.shutdown(wait=False)
+    return results
 
 
-def summarize(results: list[Result]) -> int:
+def summarize(results: list[Result], seconds: float) -> int:
     """Print the table, the counts and the closing line; return the exit status."""
     total = sum((result.counts for result in results), Counts())
-    seconds = sum(result.seconds for result in results)
     broken = [result.name for result in results if not result.ok]
     print("\n" + "\n".join(describe(result) for result in results) + "\n")
     # The form that a CI runner reads. A stage that broke without counting a failure counts as one.

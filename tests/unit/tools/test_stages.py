@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def test_closing_lines_are_added_up(output: str, counts: Counts) -> None:
 def makefile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A Makefile in place of the repository's."""
     monkeypatch.setattr(stages, "ROOT", tmp_path)
+    monkeypatch.setattr(stages, "_interrupted", threading.Event())
     monkeypatch.setattr(stages, "LOGS", tmp_path / "logs")
     (tmp_path / "logs").mkdir()
     return tmp_path / "Makefile"
@@ -60,7 +62,7 @@ def test_a_stage_passes_only_with_tests_and_without_failures(
 
 def test_a_stage_that_hangs_is_ended_with_all_that_it_started(makefile: Path) -> None:
     pid_file = makefile.parent / "pid"
-    makefile.write_text(f"units:\n\t@sleep 600 & echo $$! > {pid_file}; wait\n")
+    makefile.write_text(f"units:\n\t@setsid sleep 600 & echo $$! > {pid_file}; wait\n")
     result = stages.run_stage("units", 1)
     assert not result.ok
     assert "limit of 1 s" in result.reason
@@ -68,6 +70,23 @@ def test_a_stage_that_hangs_is_ended_with_all_that_it_started(makefile: Path) ->
     while alive(int(pid_file.read_text())):
         assert time.monotonic() < deadline, "the child outlived its stage"
         time.sleep(0.05)
+
+
+def test_stages_that_leave_a_core_idle_run_side_by_side(
+    makefile: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stages, "STAGES", {"lint": 20, "sanity": 20, "units": 20, "contract": 20, "importer": 20})
+    monkeypatch.setattr(stages, "BESIDE", {"contract": "sanity", "importer": "sanity"})
+    met = makefile.parent / "met"
+    makefile.write_text(
+        "lint units contract:\n\t@echo 1 passed, 0 failed\n"
+        f"importer:\n\t@touch {met}; echo 1 passed, 0 failed\n"
+        f"sanity:\n\t@until [ -e {met} ]; do sleep 0.01; done; echo 2 passed, 0 failed\n"
+    )
+    assert stages.groups([*stages.STAGES]) == [[["lint"]], [["sanity"], ["contract", "importer"]], [["units"]]]
+    assert stages.groups(["importer", "units"]) == [[["importer"]], [["units"]]]
+    assert stages.main([]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("PASSED: 5 stages, 6 tests in ")
 
 
 def alive(pid: int) -> bool:
@@ -110,7 +129,8 @@ def test_an_interruption_ends_the_stage_and_the_run(
 
 def test_all_passed(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
-        stages.summarize([Result("lint", True, Counts(13), 20.0), Result("units", True, Counts(400, 0, 1), 30.0)]) == 0
+        stages.summarize([Result("lint", True, Counts(13), 20.0), Result("units", True, Counts(400, 0, 1), 30.0)], 50.0)
+        == 0
     )
     assert capsys.readouterr().out.splitlines()[-2:] == [
         "413 passed, 0 failed, 1 skipped",
