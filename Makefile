@@ -12,7 +12,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 # Played by a suite of their own, as CI has 30 minutes.
 LAB_NETWORKS := $(addprefix tests/integration/lab/test_,guards.py nat.py segments.py)
-GPU_OPENNEBULA := tests/integration/test_gpu_opennebula.py
+GPU_TESTS := tests/integration/test_gpu_opennebula.py tests/integration/flower/test_gpu_round.py
 PLAYBOOK := .venv/bin/ansible-playbook
 INVENTORY ?= inventories/lab
 # Passed on to ansible-playbook and to pytest, e.g. make site ARGS="--check --diff".
@@ -78,7 +78,7 @@ contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 integration: dev-venv flwr-venv lab-packages ## The modules and the inventory plugin, as playbooks against the stand-in
 	tools/unpack.sh nginx
 	tools/pytest.sh tests/integration/lab $(LAB_NETWORKS:%=--ignore=%) $(ARGS)
-	tools/pytest.sh tests/integration --ignore=tests/integration/lab --ignore=$(GPU_OPENNEBULA) -n 3 --dist loadgroup -k "not refusal" $(ARGS)
+	tools/pytest.sh tests/integration --ignore=tests/integration/lab $(GPU_TESTS:%=--ignore=%) -n 3 --dist loadgroup -k "not refusal" $(ARGS)
 
 .PHONY: refusals
 refusals: dev-venv flwr-venv ## SuperNodes that real Flower refuses, each with its cause
@@ -105,9 +105,9 @@ molecule-gpu: dev-venv lab-packages ## GPUs of a SuperNode on a booted host, wit
 	tools/molecule.sh $(or $(ARGS),nvidia_guest)
 
 .PHONY: test-gpu
-test-gpu: dev-venv ## GPU passthrough on an emulated hypervisor that reboots, without a GPU
+test-gpu: dev-venv flwr-venv ## GPU passthrough on an emulated hypervisor that reboots, without a GPU
 	tools/need.sh mmdebstrap:mmdebstrap qemu-img:qemu-utils qemu-system-x86_64:qemu-system-x86 ssh:openssh-client
-	tools/pytest.sh tests/gpu $(GPU_OPENNEBULA) -x -n 2 --dist loadfile --durations 0 --durations-min 1 $(ARGS)
+	tools/pytest.sh tests/gpu $(GPU_TESTS) -x -n 2 --dist loadfile --durations 0 --durations-min 1 $(ARGS)
 
 .PHONY: e2e
 e2e: dev-venv flwr-venv ## The federation from nothing to a trained model, and back

@@ -23,4 +23,5 @@ git ls-files -z --cached --others --exclude-standard |
 (cd "$target" && find . \( -path ./tests/output -o -path ./.git \) -prune -o \( -type f -o -type l \) -printf '%P\0') |
     LC_ALL=C sort -z | LC_ALL=C comm -z -23 - "$files" | (cd "$target" && xargs -0 --no-run-if-empty rm -f --)
 find "$target" -mindepth 1 -type d -empty -not -path "$target/tests/output/*" -not -path "$target/.git/*" -delete
+# What is there already stays as it is, since another check may be reading it.
 xargs -0 --no-run-if-empty cp --parents --update --preserve=mode,timestamps -t "$target" <"$files"
