@@ -250,8 +250,8 @@ def clock(
         given = "those of ONEAPP_FLOWER_NTP_SERVERS" if servers else "Debian's, as ONEAPP_FLOWER_NTP_SERVERS is empty"
         raise CheckFailed(
             State.CLOCK_WRONG,
-            f"{problem}; {cure}; the servers that it asks are {given}. Give "
-            "ONEAPP_FLOWER_NTP_SERVERS servers that this VM reaches, or put the hypervisor's clock right, and reboot. No certificate was issued",
+            f"{problem}; {cure}; the servers that it asks are {given}. Give ONEAPP_FLOWER_NTP_SERVERS servers that this "
+            "VM reaches, or put the hypervisor's clock right, and reboot. No certificate was issued",
         )
 
 
