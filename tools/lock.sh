@@ -15,8 +15,18 @@ compile() {
         --custom-compile-command "make lock" "requirements/$input.in" --output-file "$output" "$@"
 }
 
+appliance() {
+    # Not universal, as pip judges markers by the Python that it runs under, and the images are all of Debian 12.
+    "$uv" pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_36 --generate-hashes --no-annotate \
+        --custom-compile-command "make lock" "requirements/$1.in" --output-file "roles/appliance/files/requirements/$2.txt" "${@:3}"
+}
+
 compile runtime requirements.txt "$@"
 compile dev requirements-dev.txt --constraint requirements.txt "$@"
 compile flwr requirements-flwr.txt "$@"
 compile importer requirements-importer.txt "$@"
 compile peer requirements-peer.txt --constraint requirements.txt "$@"
+appliance appliance ansible --constraint requirements.txt "$@"
+appliance appliance-flower flower "$@"
+appliance appliance-sklearn sklearn "$@"
+appliance appliance-pytorch pytorch "$@"
