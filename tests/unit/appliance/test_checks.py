@@ -24,8 +24,9 @@ from types import SimpleNamespace
 import pytest
 
 from fact8ra_appliance import checks
-from fact8ra_appliance.checks import CheckFailed, Reference
+from fact8ra_appliance.checks import Reference
 from fact8ra_appliance.report import State
+from fact8ra_appliance.trouble import Trouble
 
 NOW = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC).timestamp()
 DAY = 86400.0
@@ -79,7 +80,7 @@ class TestDisk:
             if directory.name == "fact8ra":
                 raise OSError(number, "what the kernel says")
 
-        with pytest.raises(CheckFailed, match="/var/lib/fact8ra cannot be written to: what the kernel says") as caught:
+        with pytest.raises(Trouble, match="/var/lib/fact8ra cannot be written to: what the kernel says") as caught:
             checks.disk(tmp_path, probe=probe)
         assert caught.value.state == state
 
@@ -91,7 +92,7 @@ class TestDisk:
         ],
     )
     def test_room_is_counted_in_bytes_and_inodes(self, tmp_path: Path, found: SimpleNamespace, words: str) -> None:
-        with pytest.raises(CheckFailed, match=words) as caught:
+        with pytest.raises(Trouble, match=words) as caught:
             checks.disk(tmp_path, space=lambda _path: found)
         assert caught.value.state == State.DISK_FULL
         assert "enlarge the disk" in str(caught.value)
@@ -111,7 +112,7 @@ class TestDisk:
     def test_a_file_system_that_is_read_only(self, tmp_path: Path) -> None:
         with (
             mounted(tmp_path / "etc", "ro,size=1m"),
-            pytest.raises(CheckFailed, match="Read-only file system") as caught,
+            pytest.raises(Trouble, match="Read-only file system") as caught,
         ):
             checks.disk(tmp_path, space=lambda _path: space())
         assert caught.value.state == State.DISK_READ_ONLY
@@ -122,17 +123,17 @@ class TestDisk:
         with mounted(tmp_path / "var/lib/fact8ra", options) as full:
             # A block, or the last inode.
             (full / "filler").write_bytes(b"x" * 4096 if "nr_inodes" not in options else b"")
-            with pytest.raises(CheckFailed) as caught:
+            with pytest.raises(Trouble) as caught:
                 checks.disk(tmp_path, space=lambda _path: space())
         assert caught.value.state == State.DISK_FULL
 
     @pytest.mark.root
     def test_real_figures_of_a_small_file_system(self, tmp_path: Path) -> None:
-        with mounted(tmp_path / "var/lib/fact8ra", "size=2m"), pytest.raises(CheckFailed, match=r"2\.0 MiB free"):
+        with mounted(tmp_path / "var/lib/fact8ra", "size=2m"), pytest.raises(Trouble, match=r"2\.0 MiB free"):
             checks.disk(tmp_path)
         with (
             mounted(tmp_path / "var/lib/fact8ra", "size=100m,nr_inodes=50"),
-            pytest.raises(CheckFailed, match="inodes"),
+            pytest.raises(Trouble, match="inodes"),
         ):
             checks.disk(tmp_path)
 
@@ -200,7 +201,7 @@ class TestClock:
 
     @pytest.mark.parametrize("ahead", [-5.0, -4.1, 304.9, 400.0])
     def test_the_superlink_is_held_to_flowers_bound(self, image: Path, ahead: float) -> None:
-        with pytest.raises(CheckFailed, match="from 4 s behind to 304 s ahead is accepted") as caught:
+        with pytest.raises(Trouble, match="from 4 s behind to 304 s ahead is accepted") as caught:
             checks.clock(
                 lambda: [Reference("the SuperLink", ahead, checks.SUPERLINK_BOUND)],
                 root=image,
@@ -216,7 +217,7 @@ class TestClock:
         )
 
     def test_a_year_ahead_names_both_clocks_the_bound_and_the_cure(self, image: Path) -> None:
-        with pytest.raises(CheckFailed) as caught:
+        with pytest.raises(Trouble) as caught:
             checks.clock(
                 lambda: [Reference("OneGate (http://192.0.2.1:5030)", -365 * DAY, checks.ONEGATE_BOUND)],
                 root=image,
@@ -233,7 +234,7 @@ class TestClock:
         assert "No certificate was issued" in text
 
     def test_before_the_image_was_built_is_wrong_without_any_other_clock(self, image: Path) -> None:
-        with pytest.raises(CheckFailed, match=r"says 2025-11-24 .* before its image was built .2026-10-25"):
+        with pytest.raises(Trouble, match=r"says 2025-11-24 .* before its image was built .2026-10-25"):
             checks.clock(list, root=image, now=lambda: NOW - 365 * DAY, step=lambda _servers: "")
 
     def test_the_age_of_the_description_stands_in_for_what_it_does_not_say(self, image: Path) -> None:
@@ -263,7 +264,7 @@ class TestClock:
 
     def test_a_real_server_that_is_a_year_away(self, image: Path) -> None:
         next_year = email.utils.formatdate(time.time() + 365 * DAY, usegmt=True)
-        with dated(next_year) as url, pytest.raises(CheckFailed, match=f"OneGate .{url}.*365 days ahead"):
+        with dated(next_year) as url, pytest.raises(Trouble, match=f"OneGate .{url}.*365 days ahead"):
             checks.clock(lambda: checks.onegate(url), root=image, step=lambda _servers: "it may not")
 
 

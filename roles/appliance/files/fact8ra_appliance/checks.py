@@ -25,6 +25,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from .report import State
+from .trouble import Trouble
 
 #: Directories below the root that the boot writes to.
 WRITTEN: Final = ("etc", "var/lib/fact8ra", "var/lib/flower", "tmp")
@@ -41,14 +42,6 @@ PATIENCE: Final = 12
 _IMAGE: Final = "etc/fact8ra/appliance.json"
 
 Run = Callable[[Sequence[str]], int]
-
-
-class CheckFailed(Exception):
-    """The boot must not go on; `state` is what the tenant sees, the message names the cure."""
-
-    def __init__(self, state: State, message: str) -> None:
-        super().__init__(message)
-        self.state = state
 
 
 class Space(Protocol):
@@ -99,7 +92,7 @@ def disk(
     """Write to each directory and read it back, then look at what is free.
 
     Raises:
-        CheckFailed: with DISK_READ_ONLY or DISK_FULL.
+        Trouble: with DISK_READ_ONLY or DISK_FULL.
     """
     for name in WRITTEN:
         directory = root / name
@@ -111,14 +104,14 @@ def disk(
         found = space(directory)
         free = found.f_bavail * found.f_frsize
         if free < bytes_needed:
-            raise CheckFailed(
+            raise Trouble(
                 State.DISK_FULL,
                 f"The file system of {directory} has {_mib(free)} free and needs {_mib(bytes_needed)}: remove what is "
                 "not needed (journalctl --vacuum-size=50M, old runs in /var/lib/fact8ra/runs), or enlarge the disk in "
                 "OpenNebula and reboot. Nothing was changed",
             )
         if found.f_files and found.f_favail < inodes_needed:
-            raise CheckFailed(
+            raise Trouble(
                 State.DISK_FULL,
                 f"The file system of {directory} has {found.f_favail} free inodes and needs {inodes_needed}: remove "
                 "small files that are not needed, or enlarge the disk in OpenNebula and reboot. Nothing was changed",
@@ -142,15 +135,15 @@ def write_and_read(directory: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _refused(directory: Path, error: OSError) -> CheckFailed:
+def _refused(directory: Path, error: OSError) -> Trouble:
     why = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return CheckFailed(
+        return Trouble(
             State.DISK_FULL,
             f"{directory} cannot be written to: {why}. Remove what is not needed, or enlarge the disk in OpenNebula "
             "and reboot. Nothing was changed",
         )
-    return CheckFailed(
+    return Trouble(
         State.DISK_READ_ONLY,
         f"{directory} cannot be written to: {why}. The kernel says why (dmesg): a file system that had errors is "
         "mounted read-only until it is checked, and a disk with READONLY=YES stays so. Reboot to check it, or give the "
@@ -239,7 +232,7 @@ def clock(
         step: lets chrony set the clock and returns why it did not, or an empty text.
 
     Raises:
-        CheckFailed: with CLOCK_WRONG, naming both clocks and the bound.
+        Trouble: with CLOCK_WRONG, naming both clocks and the bound.
     """
     if not _wrong(ask(), root, now()):
         return
@@ -248,10 +241,11 @@ def clock(
     if problem:
         cure = f"chrony did not set it ({why})" if why else "chrony says that it is right"
         given = "those of ONEAPP_FLOWER_NTP_SERVERS" if servers else "Debian's, as ONEAPP_FLOWER_NTP_SERVERS is empty"
-        raise CheckFailed(
+        raise Trouble(
             State.CLOCK_WRONG,
-            f"{problem}; {cure}; the servers that it asks are {given}. Give ONEAPP_FLOWER_NTP_SERVERS servers that this "
-            "VM reaches, or put the hypervisor's clock right, and reboot. No certificate was issued",
+            f"{problem}; {cure}; the servers that it asks are {given}. Give ONEAPP_FLOWER_NTP_SERVERS servers that "
+            "this VM reaches, or put the hypervisor's clock right, and reboot. No certificate was issued",
+            again=True,
         )
 
 
