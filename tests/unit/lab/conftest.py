@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from fact8ra_lab.standin import gatetoken
+from fact8ra_lab.standin.model import VM, User
 from fact8ra_lab.standin.testing import StandIn
 
 NIC = [{"NAME": "_NIC0", "NETWORK_ID": "$Private"}]
@@ -116,6 +118,35 @@ class Flow:
         """The XML of a VM."""
         xml: str = self.standin.one("one.vm.info", number, False)
         return xml
+
+
+class Guest:
+    """A VM that talks to OneGate."""
+
+    def __init__(self, flow: Flow, vm: int) -> None:
+        cloud = flow.standin.site.cloud
+        self.base = flow.standin.gate_endpoint
+        self.vm = vm
+        item = cloud.pool(VM)[vm]
+        self.token = gatetoken.token(cloud.pool(User)[item.uid], item)
+
+    def send(self, verb: str, path: str, body: str | None = None, **headers: str) -> tuple[int, str]:
+        """Status and text."""
+        given = {"X-ONEGATE-TOKEN": self.token, "X-ONEGATE-VMID": str(self.vm)} | headers
+        data = None if body is None else body.encode()
+        request = urllib.request.Request(self.base + path, method=verb, data=data, headers=given)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+
+@pytest.fixture
+def gate() -> Callable[[Flow, int], Guest]:
+    """Makes a VM that talks to OneGate."""
+    return Guest
 
 
 @pytest.fixture

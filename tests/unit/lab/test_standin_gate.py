@@ -5,37 +5,9 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from typing import Any
 
 import pytest
-
-from fact8ra_lab.standin import gatetoken
-from fact8ra_lab.standin.model import VM, User
-
-
-class Guest:
-    """A VM that talks to OneGate."""
-
-    def __init__(self, flow: Any, vm: int) -> None:
-        cloud = flow.standin.site.cloud
-        self.base = flow.standin.gate_endpoint
-        self.vm = vm
-        item = cloud.pool(VM)[vm]
-        self.token = gatetoken.token(cloud.pool(User)[item.uid], item)
-
-    def send(self, verb: str, path: str, body: str | None = None, **headers: str) -> tuple[int, str]:
-        """Status and text."""
-        given = {"X-ONEGATE-TOKEN": self.token, "X-ONEGATE-VMID": str(self.vm)} | headers
-        data = None if body is None else body.encode()
-        request = urllib.request.Request(self.base + path, method=verb, data=data, headers=given)
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
 
 
 @pytest.fixture
@@ -47,19 +19,19 @@ def service(flow: Any) -> int:
 
 
 @pytest.fixture
-def guest(flow: Any, service: int) -> Guest:
+def guest(flow: Any, service: int, gate: Any) -> Any:
     """The first SuperNode of the service."""
-    return Guest(flow, flow.vm_ids(service, "supernode")[0])
+    return gate(flow, flow.vm_ids(service, "supernode")[0])
 
 
-def test_own_vm(guest: Guest) -> None:
+def test_own_vm(guest: Any) -> None:
     status, text = guest.send("GET", "/vm")
     vm = json.loads(text)["VM"]
     assert (status, vm["ID"], vm["USER_TEMPLATE"]["ROLE_NAME"]) == (200, str(guest.vm), "supernode")
     assert vm["TEMPLATE"]["NIC"][0]["IP"] == "10.0.0.11"
 
 
-def test_update_adds_quotes(guest: Guest) -> None:
+def test_update_adds_quotes(guest: Any) -> None:
     assert guest.send("PUT", "/vm", "FL_ENDPOINT=10.0.0.1:9092 and more\nREADY=YES") == (200, "")
     user = json.loads(guest.send("GET", "/vm")[1])["VM"]["USER_TEMPLATE"]
     assert (user["FL_ENDPOINT"], user["READY"]) == ("10.0.0.1:9092 and more", "YES")
@@ -68,11 +40,11 @@ def test_update_adds_quotes(guest: Guest) -> None:
     assert guest.send("PUT", "/vm?type=2", "FL_ENDPOINT") == (500, "attribute not found")
 
 
-def test_restricted_attributes(guest: Guest) -> None:
+def test_restricted_attributes(guest: Any) -> None:
     assert guest.send("PUT", "/vm", "SERVICE_ID=7") == (403, "Attribute (SERVICE_ID) cannot be modified")
 
 
-def test_service_and_siblings(flow: Any, service: int, guest: Guest) -> None:
+def test_service_and_siblings(flow: Any, service: int, guest: Any) -> None:
     answer = json.loads(guest.send("GET", "/service")[1])["SERVICE"]
     assert (answer["name"], answer["id"], answer["state"]) == ("fed", str(service), 2)
     assert [(role["name"], len(role["nodes"])) for role in answer["roles"]] == [("superlink", 1), ("supernode", 2)]
@@ -85,17 +57,17 @@ def test_service_and_siblings(flow: Any, service: int, guest: Guest) -> None:
     flow.reach(service, 4)
 
 
-def test_strangers_are_out_of_reach(flow: Any, service: int, guest: Guest) -> None:
+def test_strangers_are_out_of_reach(flow: Any, service: int, guest: Any, gate: Any) -> None:
     stranger = flow.standin.one(
         "one.template.instantiate", flow.template, "x", False, "", False, user=flow.standin.tenant
     )
     assert guest.send("GET", f"/vms/{stranger}") == (400, f"Service {service} does not contain VM {stranger}.")
-    alone = Guest(flow, stranger)
+    alone = gate(flow, stranger)
     assert alone.send("GET", "/service") == (400, "Empty or invalid SERVICE_ID")
     assert alone.send("GET", f"/vms/{guest.vm}")[0] == 400
 
 
-def test_scaling_from_within(flow: Any, service: int, guest: Guest) -> None:
+def test_scaling_from_within(flow: Any, service: int, guest: Any) -> None:
     assert guest.send("PUT", "/service/role/supernode", json.dumps({"cardinality": 3})) == (200, "")
     flow.standin.until(lambda: len(flow.vm_ids(service, "supernode")) == 3)
 
@@ -110,15 +82,15 @@ def test_scaling_from_within(flow: Any, service: int, guest: Guest) -> None:
         {"X-ONEGATE-VMID": "x"},
     ],
 )
-def test_not_authorized(guest: Guest, headers: dict[str, str]) -> None:
+def test_not_authorized(guest: Any, headers: dict[str, str]) -> None:
     assert guest.send("GET", "/vm", **headers) == (401, "Not authorized")
 
 
-def test_unknown_route(guest: Guest) -> None:
+def test_unknown_route(guest: Any) -> None:
     assert guest.send("GET", "/nothing") == (400, "OneGate server doesn't support this feature")
 
 
-def test_no_ready_swallows_the_report(flow: Any, guest: Guest) -> None:
+def test_no_ready_swallows_the_report(flow: Any, guest: Any) -> None:
     flow.standin.one("one.vm.update", guest.vm, "", 0)
     flow.standin.faults.add({"no_ready": f"supernode_0_(service_{1})"})
     assert guest.send("PUT", "/vm", "READY=YES") == (200, "")

@@ -12,7 +12,7 @@ import pytest
 from fact8ra_lab.hosts import standins
 from fact8ra_lab.hosts._system import LabError, Paths
 from fact8ra_lab.hosts.network import Site
-from fact8ra_lab.hosts.standins import Cloud, Device, StandIns
+from fact8ra_lab.hosts.standins import Cloud, Device, Image, StandIns
 from fact8ra_lab.standin import config as standin_config
 
 SITE = Site("alpha", 1)
@@ -119,3 +119,46 @@ def test_one_that_ends_is_reported_with_its_log(tmp_path: Path, monkeypatch: pyt
     ) as error:
         lab._wait(SITE)
     assert "Traceback" not in str(error.value)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """What is taken for a root file system on the lab's base."""
+    agent = tmp_path / "tree/usr/local/sbin/one-context"
+    agent.parent.mkdir(parents=True)
+    agent.touch()
+    return tmp_path / "tree"
+
+
+def test_a_further_image_is_offered_with_its_tree(tmp_path: Path, tree: Path) -> None:
+    image = Image.parse(f"flower-superlink={tree}")
+    parsed = configured(tmp_path, Cloud(more_images=(image,)))
+    config = standin_config.from_dict(parsed)
+    assert config.driver_options["rootfs"] == [str(tree)]
+    base, further = config.seed["images"]
+    assert "path" not in base
+    assert (further["name"], further["path"], further["mode"]) == ("flower-superlink", str(tree), "644")
+    assert StandIns(Paths(tmp_path, tmp_path)).describe([SITE], Cloud(more_images=(image,)))["images"] == {
+        "flower-superlink": str(tree)
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image", "NAME=DIRECTORY"),
+        ("image=relative", "NAME=DIRECTORY"),
+        ("=/tmp", "NAME=DIRECTORY"),
+        ("image=/a:b", "no overlay takes"),
+        ("image=/a,b", "no overlay takes"),
+        ("image=/nowhere", "no root file system with the lab's context"),
+    ],
+)
+def test_an_image_that_no_vm_could_boot(text: str, message: str) -> None:
+    with pytest.raises(LabError, match=message):
+        Image.parse(text)
+
+
+def test_two_images_of_one_name(tree: Path) -> None:
+    with pytest.raises(LabError, match="names must differ"):
+        Cloud(more_images=(Image(Cloud.image, tree),))

@@ -19,7 +19,7 @@ from typing import Any
 from . import base, network, segments, wan, wheelhouse
 from ._system import LabError, Paths, locked, remove_tree
 from .machines import Machines, Spec, remove_orphans, ssh_answers
-from .standins import Cloud, Device, StandIns
+from .standins import Cloud, Device, Image, StandIns
 
 SSH_SECONDS = 30
 
@@ -58,6 +58,7 @@ def _standin(options: argparse.Namespace, paths: Paths) -> dict[str, Any]:
         options.memory,
         tuple(more),
         tuple(Device.parse(text) for text in options.pci),
+        tuple(Image.parse(text) for text in options.offer),
     )
     return standins.up(wanted, cloud, check=options.check)
 
@@ -198,6 +199,13 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="SITE=VENDOR:DEVICE:CLASS@BUS/NODE: a device of its host, in the books only",
+    )
+    part.add_argument(
+        "--offer",
+        action="append",
+        default=[],
+        metavar="NAME=DIRECTORY",
+        help="a further image, whose VMs boot this root file system",
     )
     part.set_defaults(handler=_standin)
 

@@ -68,8 +68,30 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Image:
+    """A further image: its VMs boot the tree `rootfs`, a root file system with the lab's context, not the base."""
+
+    name: str
+    rootfs: Path
+
+    @classmethod
+    def parse(cls, text: str) -> Image:
+        """Return the image of `NAME=DIRECTORY`. Raises LabError when it is none, or the tree is not there."""
+        name, sign, rootfs = text.partition("=")
+        if not sign or not name or not rootfs.startswith("/"):
+            raise LabError(f"image `{text}` is not NAME=DIRECTORY with an absolute path")
+        if re.search(r"[,:\\\s]", rootfs):
+            raise LabError(f"image {name}: {rootfs} has a comma, colon, backslash or space, which no overlay takes")
+        if not (Path(rootfs) / "usr/local/sbin/one-context").is_file():
+            raise LabError(
+                f"image {name}: {rootfs} is no root file system with the lab's context; build it on the lab's base"
+            )
+        return cls(name, Path(rootfs))
+
+
+@dataclass(frozen=True)
 class Cloud:
-    """What every stand-in offers: tenants, image, and the size of its one host.
+    """What every stand-in offers: tenants, images, and the size of its one host.
 
     A tenant is a user in a group of the same name, with the rights that a federation needs (docs/tenants.md).
     """
@@ -81,6 +103,7 @@ class Cloud:
     memory_mb: int = 32768
     more_tenants: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ()
+    more_images: tuple[Image, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.tenants:
@@ -90,6 +113,9 @@ class Cloud:
                 )
         if len(set(self.tenants)) < len(self.tenants):
             raise LabError(f"tenants {', '.join(self.tenants)}: names must differ from each other")
+        images = [self.image, *(image.name for image in self.more_images)]
+        if len(set(images)) < len(images):
+            raise LabError(f"images {', '.join(images)}: names must differ from each other")
 
     @property
     def tenants(self) -> tuple[str, ...]:
@@ -137,6 +163,7 @@ class StandIns:
             "tenant": cloud.tenant,
             "tenants": cloud.tenants,
             "image": cloud.image,
+            "images": {image.name: str(image.rootfs) for image in cloud.more_images},
             "sites": {
                 site.name: {
                     "endpoint": f"http://{site.gateway}:{PORTS['xmlrpc']}/RPC2",
@@ -196,6 +223,7 @@ class StandIns:
                 "site": site.name,
                 "state": str(self._paths.state),
                 "cache": str(self._paths.cache),
+                "rootfs": [str(image.rootfs) for image in cloud.more_images],
             },
             "seed": {
                 "oneadmin_password": passwords["oneadmin"],
@@ -203,7 +231,13 @@ class StandIns:
                 "default_vdc": False,
                 "users": [{"name": name, "password": passwords[name], "group": name} for name in cloud.tenants],
                 "acls": [rule for name in cloud.tenants for rule in _rights(name, bool(devices))],
-                "images": [{"name": cloud.image, "size_mb": cloud.image_mb, "mode": "644"}],
+                "images": [
+                    {"name": cloud.image, "size_mb": cloud.image_mb, "mode": "644"},
+                    *(
+                        {"name": image.name, "path": str(image.rootfs), "size_mb": cloud.image_mb, "mode": "644"}
+                        for image in cloud.more_images
+                    ),
+                ],
                 "hosts": [host],
             },
         }

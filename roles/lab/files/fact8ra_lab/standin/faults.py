@@ -3,8 +3,8 @@
 """Faults on request, and the list of calls that were made; both for tests of clients.
 
 Faults (each may have ``times``: how often it happens, default without end):
-``{"refuse": "one.vn.allocate", "code": 8192, "text": ".."}`` an XML-RPC method, or "VERB /path" of OneFlow with
-``code`` as the HTTP status; ``{"silence": "xmlrpc"}`` an API accepts the connection and never answers;
+``{"refuse": "one.vn.allocate", "code": 8192, "text": ".."}`` an XML-RPC method, or "VERB /path" of OneFlow or OneGate
+with ``code`` as the HTTP status; ``{"silence": "xmlrpc"}`` an API accepts the connection and never answers;
 ``{"drop": "oneflow"}`` closes the connection without an answer; ``{"garbage": "oneflow"}`` answers no valid document;
 ``{"delay": {"api": "oneflow", "seconds": 3}}``; ``{"lie": "one.vn.update"}`` or ``{"lie": "POST /service/3/scale"}``
 answers a client that it is done, and does nothing;

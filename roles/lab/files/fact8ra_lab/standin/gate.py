@@ -49,13 +49,24 @@ def _plain(template: Template) -> dict[str, Any]:
 
 
 def _quoted(text: str) -> str:
-    """KEY=value lines as a template: values without quotes get them, as upstream's escape_attr does."""
-    lines = []
-    for line in text.replace("\\n", "\n").split("\n"):
-        key, sign, value = line.partition("=")
-        bare = bool(sign) and not value.lstrip().startswith(('"', "["))
-        lines.append(f'{key}="{value}"' if bare else line)
-    return "\n".join(lines)
+    """KEY=value lines as a template, the way that upstream adds quotes (escape_attr), with all that it spoils.
+
+    A comma, a bracket or a backslash within a value ends its quotes, whether or not they were given, and so does an
+    equals sign within quotes; within a value that came without quotes an equals sign is as good as any letter.
+    """
+    result, open_value = [], False
+    for place, letter in enumerate(text):
+        before, after = text[place - 1], text[place + 1 : place + 2]
+        if letter == "=" and not open_value and after not in ("[", '"'):
+            result.append('="')
+            open_value = True
+        elif (letter in ",\\\n" and before != '"') or (letter in "[]" and before not in '="'):
+            result.append(f'"{letter}')
+            open_value = open_value and letter in ",["
+        else:
+            result.append(letter)
+    quoted = "".join(result).replace("\\n", "\n")
+    return f'{quoted}"' if open_value and quoted[-1] not in ']"' else quoted
 
 
 class Gate:

@@ -23,7 +23,7 @@ from .config import ConfigError
 from .errors import OneError
 from .imagecreate import create as create_image
 from .imagelife import copy_problem, finish
-from .model import Acl, Cluster, Datastore, Group, Host, MarketApp, Marketplace, SecurityGroup, User, Zone
+from .model import Acl, Cluster, Datastore, Group, Host, Image, MarketApp, Marketplace, SecurityGroup, User, Zone
 from .template import Template, TemplateError, Vector, parse
 
 _DEFAULT_GROUP_TEXT: Final = (
@@ -137,6 +137,17 @@ def _image(cloud: Cloud, given: dict[str, Any]) -> None:
     cloud.touch(image)
 
 
+def _images(cloud: Cloud, seed: dict[str, Any]) -> None:
+    """Makes oneadmin's images that are not there yet; one that is gets the path that is asked for now."""
+    for given in seed.get("images", []):
+        image = cloud.by_name(Image, given["name"], 0)
+        if image is None:
+            _image(cloud, given)
+        elif given.get("path", image.path) != image.path:
+            image.path = str(given["path"])
+            cloud.touch(image)
+
+
 def _market(cloud: Cloud, given: dict[str, Any]) -> None:
     everyone = [1, 1, 0, 1, 0, 0, 1, 0, 0]
     market = Marketplace(cloud.new_id("MARKETPLACE"), str(given["name"]), perms=list(everyone))
@@ -173,7 +184,7 @@ def _tenants(cloud: Cloud, seed: dict[str, Any]) -> None:
 
 
 def apply(cloud: Cloud) -> None:
-    """Fills an empty cloud. One that was filled before keeps what it has, and gets users and devices that it lacks.
+    """Fills an empty cloud. One that was filled before keeps what it has, and gets users, devices and images it lacks.
 
     Raises ConfigError.
     """
@@ -183,6 +194,7 @@ def apply(cloud: Cloud) -> None:
             if cloud.pool(User):
                 _tenants(cloud, seed)
                 _devices(cloud, seed)
+                _images(cloud, seed)
                 return
             _built_in(cloud, str(seed.get("oneadmin_password") or secrets.token_hex(16)))
             for name in seed.get("clusters", []):
@@ -200,8 +212,7 @@ def apply(cloud: Cloud) -> None:
             groups = {group.name: group.id for group in cloud.pool(Group).values()}
             for name, text in seed.get("quotas", {}).items():
                 quotas.update(cloud.pool(Group)[groups[name]], parse(text))
-            for given in seed.get("images", []):
-                _image(cloud, given)
+            _images(cloud, seed)
             for given in seed.get("marketplaces", []):
                 _market(cloud, given)
     except KeyError as error:

@@ -256,6 +256,11 @@ class GateHandler(_Handler):
         self.site.faults.count("onegate", f"{self.command} {parts.path}")
         if self._disturbed():
             return
+        refused = self.site.faults.active("refuse", f"{self.command} {parts.path}")
+        if refused:
+            code, text = int(refused.options.get("code", 500)), str(refused.options.get("text", "refused on request"))
+            self._send(Answer(code, text))
+            return
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         headers = {key.upper(): value for key, value in self.headers.items()}
         self._send(self.site.gate.handle(self.command, parts.path, query, headers, body))

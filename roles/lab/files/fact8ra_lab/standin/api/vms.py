@@ -9,11 +9,12 @@ from typing import Any, Final
 from .. import vmcreate, vmrestricted
 from ..access import ADMIN, MANAGE, Caller
 from ..cloud import Cloud
-from ..errors import ACTION, AUTHORIZATION, OneError
+from ..errors import ACTION, AUTHORIZATION, INTERNAL, RPC_API, OneError
 from ..model import VM
 from ..template import Template, escape
+from ..vmcontext import context
 from ..vmlife import VmLife
-from ..vmstates import DONE
+from ..vmstates import DONE, STOPPED, SUSPENDED, state_name
 from ..xmlout import field, header_xml, permissions_xml, text_field
 from .base import Handler, PoolApi
 
@@ -39,6 +40,7 @@ class VmApi(PoolApi[VM]):
             "one.vm.allocate": self.allocate,
             "one.vm.action": self.action,
             "one.vm.recover": self.recover,
+            "one.vm.updateconf": self.update_conf,
             "one.vmpool.infoextended": self.pool_extended,
             "one.vmpool.infoset": self.pool_set,
         }
@@ -134,6 +136,27 @@ class VmApi(PoolApi[VM]):
         new = vm.user_template.clone() if kind == 1 else Template()
         new.merge(changes)
         vm.user_template = new
+        self.cloud.touch(vm)
+        return number
+
+    def update_conf(self, caller: Caller, number: int, text: str, kind: int = 0) -> int:
+        """Changes the context (VirtualMachineAPI::update_conf); the guest gets it at its next boot.
+
+        A live OpenNebula also hands a running guest the new context, and knows more sections.
+        """
+        if kind not in (0, 1):
+            raise OneError(RPC_API, "Wrong update type")
+        given = self.cloud.parse(text, INTERNAL)
+        vm = self.cloud.allowed(caller, VM, number, MANAGE)
+        if vm.state in (DONE, SUSPENDED, STOPPED):
+            raise OneError(INTERNAL, f"configuration cannot be updated in state {state_name(vm)}")
+        unknown = set(given) - {"CONTEXT"}
+        if unknown:
+            raise OneError(INTERNAL, f"the stand-in updates CONTEXT alone, not {', '.join(sorted(unknown))}")
+        known = vm.template.vectors("CONTEXT")
+        if not known:
+            raise OneError(INTERNAL, "Virtual machine does not have context, cannot add a new one.")
+        vm.template.put("CONTEXT", context(self.cloud, vm, (known[0] if kind else {}) | given.vectors("CONTEXT")[0]))
         self.cloud.touch(vm)
         return number
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,25 @@ from . import DriverError, Machine
 
 
 class NspawnDriver:
-    """VMs of one site; VM 7 of site alpha is the lab host `alpha-7`."""
+    """VMs of one site; VM 7 of site alpha is the lab host `alpha-7`.
 
-    def __init__(self, site: str, paths: Paths) -> None:
+    A VM whose image is one of the trees `rootfs` boots that tree, any other the base: a tenant's own image may name any
+    path of this computer.
+    """
+
+    def __init__(self, site: str, paths: Paths, rootfs: Sequence[str] = ()) -> None:
         self._site = site
         self._paths = paths
+        self._rootfs = frozenset(rootfs)
         self._machines = machines.Machines(paths)
 
     def boot(self, machine: Machine) -> None:
         context = {"VMID": str(machine.vm_id), "NAME": machine.name, **machine.context}
         try:
             spec = machines.Spec(self._name(machine), self._site, self._nics(machine), machine.memory_mb)
-            self._machines.boot(spec, context, base.current(self._paths))
+            offered = machine.image_path in self._rootfs
+            rootfs = Path(machine.image_path) if offered else base.current(self._paths)
+            self._machines.boot(spec, context, rootfs)
         except LabError as error:
             raise DriverError(str(error)) from error
 
@@ -60,8 +68,9 @@ class NspawnDriver:
 
 
 def create(options: dict[str, Any]) -> NspawnDriver:
-    """The driver; options: `site` (its name), `state` and `cache` (directories of the lab)."""
+    """The driver; options: `site` (its name), `state`, `cache` (directories of the lab), `rootfs` (trees to boot)."""
     try:
-        return NspawnDriver(options["site"], Paths(Path(options["state"]), Path(options["cache"])))
+        paths = Paths(Path(options["state"]), Path(options["cache"]))
+        return NspawnDriver(options["site"], paths, options.get("rootfs", ()))
     except KeyError as error:
         raise DriverError(f"driver nspawn needs the option {error}; it has site, state and cache") from error
