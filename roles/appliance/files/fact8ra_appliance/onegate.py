@@ -25,6 +25,9 @@ from urllib.parse import urlsplit
 PAUSES: Final = (0.5, 1.5)
 _MOST_BYTES: Final = 4 << 20
 _NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
+# Without quotes an equals sign within is as good as any letter; with them it ends the value.
+_NOTHING: Final = '""'
+_SPOILT: Final = str.maketrans({"\\": "/", '"': "'", ",": ";", "[": "(", "]": ")"})
 #: What a proxy says in OneGate's place.
 _PASSING: Final = (408, 429, 502, 503, 504)
 
@@ -69,12 +72,13 @@ class Service:
 
 
 def cleaned(value: str) -> str:
-    """A value that no line and no quote of a template can be made of, and that opens no gate.
+    """A value that OneGate passes on as it is, that no line of a template can be made of, and that opens no gate.
 
-    OneFlow looks for the text READY=YES anywhere in what changed.
+    OneGate puts quotes around values and takes a comma, a bracket or a backslash within for their end, with no way to
+    write one (escape_attr). OneFlow looks for the text READY=YES anywhere in what changed.
     """
     flat = " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())
-    safe = flat.replace("\\", "/").replace('"', "'").replace("]]>", "]] >")
+    safe = flat.translate(_SPOILT)
     return re.sub(r"(READY\s*=)\s*(?=YES)", r"\1 ", safe, flags=re.IGNORECASE)
 
 
@@ -137,7 +141,7 @@ class OneGate:
         if names:
             raise ValueError(f"{', '.join(names)}: names of attributes have capitals, digits and underscores")
         wanted = {name: cleaned(value) for name, value in attributes.items()}
-        self._call("PUT", "/vm", "\n".join(f'{name}="{value}"' for name, value in wanted.items()))
+        self._call("PUT", "/vm", "\n".join(f"{name}={value or _NOTHING}" for name, value in wanted.items()))
         kept = self.vm().get("USER_TEMPLATE") or {}
         lost = [name for name, value in wanted.items() if (kept.get(name) or "") != value]
         if lost:
