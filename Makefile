@@ -132,6 +132,10 @@ bench: dev-venv peer-venv ## Benchmarks, printing ratios; ARGS="NAME..." for som
 docs: dev-venv ## Write the roles' README files from their argument specs
 	.venv-dev/bin/python tools/role_docs.py
 
+.PHONY: marketplace
+marketplace: dev-venv ## Write the marketplace's apps of a build; ARGS="--build=DIRECTORY --url=URL"
+	PYTHONPATH=roles/lab/files .venv-dev/bin/python tools/marketplace.py $(ARGS)
+
 .PHONY: dist
 dist: venv ## Build the collection's archive into build/
 	tools/dist.sh

@@ -62,7 +62,9 @@ CHECKS = {
         ROOT / "roles" / "appliance" / "files",
         env=(("MYPYPATH", str(COPY)),),
     ),
-    "mypy-tools": Check(("mypy", "--config-file", "pyproject.toml", "tools"), env=(("MYPYPATH", "tools"),)),
+    "mypy-tools": Check(
+        ("mypy", "--config-file", "pyproject.toml", "tools"), env=(("MYPYPATH", "tools:roles/lab/files"),)
+    ),
     "antsibull-changelog": Check(("antsibull-changelog", "lint")),
     "reuse": Check(("reuse", "lint", "--quiet")),
     "yamllint": Check(("yamllint", "--strict", ".")),
