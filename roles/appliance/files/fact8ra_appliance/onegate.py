@@ -64,11 +64,12 @@ class Node:
 
 @dataclasses.dataclass(frozen=True)
 class Service:
-    """The OneFlow service of this VM."""
+    """The OneFlow service of this VM; ``cardinalities`` counts the VMs that a role is to have, which may come yet."""
 
     id: int
     name: str
     roles: dict[str, list[Node]]
+    cardinalities: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def cleaned(value: str) -> str:
@@ -123,7 +124,8 @@ class OneGate:
         try:
             body = answer["SERVICE"]
             roles = {str(role["name"]): self._nodes(role.get("nodes") or []) for role in body["roles"]}
-            found = Service(int(body["id"]), str(body["name"]), roles)
+            wanted = {str(role["name"]): int(role.get("cardinality") or 0) for role in body["roles"]}
+            found = Service(int(body["id"]), str(body["name"]), roles, wanted)
         except (KeyError, TypeError, ValueError) as error:
             raise OneGateForeign(f"{self.endpoint} answers no service of OneFlow; is it OneGate?") from error
         if self.vm_id not in {node.vm_id for nodes in found.roles.values() for node in nodes}:
