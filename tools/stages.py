@@ -3,8 +3,8 @@
 """Runs the stages of ``make test``, with ``--long`` those of ``make test-all``, and sums them up.
 
 They run one after the other, but for those that leave a core idle (see BESIDE). A stage that fails does not stop the
-ones after it; the exit status is 1 if any failed. Each stage's output goes to ``build/logs/<stage>.log``, and its end to
-the terminal if the stage failed. A stage that ran no test has failed.
+ones after it; the exit status is 1 if any failed. Each stage's output goes to ``build/logs/<stage>.log``, and its end
+to the terminal if the stage failed. A stage that ran no test has failed.
 """
 
 from __future__ import annotations
