@@ -7,7 +7,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
-import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .trouble import Trouble
+from .wire import NAME
 
 KEY = Path("/etc/flower/supernode.key")
 VARIABLE = "ONEAPP_FLOWER_NODE_NAME"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 # The role's own script, so that the key is the one that the role takes.
 _SCRIPT = Path(__file__).parents[3] / "supernode" / "files" / "key.py"
 

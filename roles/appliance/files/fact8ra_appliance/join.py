@@ -22,7 +22,7 @@ from .trust import CHOICE, FINGERPRINT, JOIN_TOKEN, Judged, Mode, Pin, Pins
 
 _LATER = (429, 502, 503, 504)
 
-# Word of a refusal -> state, variable, and what it means. What a server says beside it is never shown: it may be anyone.
+# Word of a refusal -> state, variable, and what it means. What a server says beside it is never shown.
 _REFUSALS = {
     "name_taken": (
         "NAME_TAKEN",
@@ -136,7 +136,7 @@ def join(
 
 
 def status(found: Found, ca: str, public_key: str, seconds: float = 10.0) -> str:
-    """What Flower says of a key: online, offline, unknown (never connected) or unregistered.
+    """What Flower says of a key: online, offline, unregistered, or unknown, and then it has to join again.
 
     Raises:
         Trouble: WAITING_FOR_SUPERLINK, TRUST_REFUSED, CLOCK_WRONG or SUPERLINK_REPLACED.

@@ -236,7 +236,8 @@ def replaced(pin: Pin, seen: str) -> Trouble:
     """What is said of another authority than the pinned one."""
     return Trouble(
         "SUPERLINK_REPLACED",
-        f"the SuperLink has the authority {shown(seen)}, and this SuperNode pinned {shown(pin.fingerprint)} (by {pin.how}); if"
-        f" it was replaced on purpose, give the new one's fingerprint as {FINGERPRINT}, else somebody is in between",
+        f"the SuperLink has the authority {shown(seen)}, and this SuperNode pinned {shown(pin.fingerprint)} (by"
+        f" {pin.how}); if it was replaced on purpose, give the new one's fingerprint as {FINGERPRINT}, else somebody is in"
+        " between",
         variable=FINGERPRINT,
     )

@@ -3,9 +3,9 @@
 """What SuperNode and SuperLink say to each other when one joins, and what proves it.
 
 A request is a statement: name, public key, VM, time and nonce, under the fingerprint of the authority that the
-SuperNode saw. The SuperNode's key signs it, so nobody registers another's key. Who has the join token authenticates the statement
-with it, and so does the SuperLink its answer; each side uses the fingerprint that it knows itself, so that what is said
-through somebody in between, who has another authority, fits nowhere.
+SuperNode saw. The SuperNode's key signs it, so nobody registers another's key. Who has the join token authenticates the
+statement with it, and so does the SuperLink its answer; each side uses the fingerprint that it knows itself, so that what
+is said through somebody in between, who has another authority, fits nowhere.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ JOIN = "/join"
 STATUS = "/join/status"
 PUBLIC_KEY = "FLOWER_PUBLIC_KEY"
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{24,128}", re.ASCII)
 NONCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 MAC = re.compile(r"[0-9a-f]{64}", re.ASCII)
