@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
@@ -139,3 +142,16 @@ def test_onegate_refuses_on_request(flow: Any, gate: Callable[..., Any], standin
     assert gate(flow, vm).send("GET", "/vm")[0] == 200
     standin.faults.clear()
     assert gate(flow, vm).send("PUT", "/vm", "A=b")[0] == 200
+
+
+def test_onegate_has_another_clock_on_request(standin: StandIn) -> None:
+    def year() -> int:
+        # Without a token it says no, with the date.
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{standin.gate_endpoint}/vm", timeout=5)
+        with refused.value as answer:
+            return email.utils.parsedate_to_datetime(answer.headers["Date"]).year
+
+    now = year()
+    standin.faults.add({"skew": {"api": "onegate", "seconds": -2 * 366 * 86400}})
+    assert year() in (now - 2, now - 3)

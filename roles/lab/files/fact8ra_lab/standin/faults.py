@@ -6,8 +6,9 @@ Faults (each may have ``times``: how often it happens, default without end):
 ``{"refuse": "one.vn.allocate", "code": 8192, "text": ".."}`` an XML-RPC method, or "VERB /path" of OneFlow or OneGate
 with ``code`` as the HTTP status; ``{"silence": "xmlrpc"}`` an API accepts the connection and never answers;
 ``{"drop": "oneflow"}`` closes the connection without an answer; ``{"garbage": "oneflow"}`` answers no valid document;
-``{"delay": {"api": "oneflow", "seconds": 3}}``; ``{"lie": "one.vn.update"}`` or ``{"lie": "POST /service/3/scale"}``
-answers a client that it is done, and does nothing;
+``{"delay": {"api": "oneflow", "seconds": 3}}``; ``{"skew": {"api": "onegate", "seconds": 3}}`` its clock is ahead, as
+the header Date says;
+``{"lie": "one.vn.update"}`` or ``{"lie": "POST /service/3/scale"}`` answers a client that it is done, and does nothing;
 ``{"boot_failure": "supernode", "text": ".."}`` VMs of a role or name;
 ``{"no_ready": "superlink"}`` VMs of a role never report READY; ``{"no_shutdown": "supernode"}`` they never stop;
 ``{"net_error": "name"}`` a network goes to ERROR; ``{"image_error": "name", "text": ".."}`` an image does;
@@ -23,8 +24,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 KINDS: Final = (
-    "refuse", "lie", "silence", "drop", "garbage", "delay", "boot_failure", "no_ready", "no_shutdown", "net_error",
-    "image_error", "secgroup_error", "stuck",
+    "refuse", "lie", "silence", "drop", "garbage", "delay", "skew", "boot_failure", "no_ready", "no_shutdown",
+    "net_error", "image_error", "secgroup_error", "stuck",
 )  # fmt: skip
 
 _READ: Final = re.compile(r"one\..*(info|monitoring|version|config|showback|list)|GET /.*")
@@ -58,9 +59,9 @@ class Faults:
             raise ValueError(f"fault {description!r} must have exactly one of the keys {', '.join(KINDS)}")
         value = description[kinds[0]]
         options = {key: item for key, item in description.items() if key not in (kinds[0], "times")}
-        if kinds[0] == "delay":
+        if kinds[0] in ("delay", "skew"):
             if not isinstance(value, dict) or "api" not in value or "seconds" not in value:
-                raise ValueError(f"fault delay is {value!r}; it must give api and seconds")
+                raise ValueError(f"fault {kinds[0]} is {value!r}; it must give api and seconds")
             options |= value
             value = value["api"]
         if kinds[0] == "lie":

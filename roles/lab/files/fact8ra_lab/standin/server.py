@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 import xmlrpc.client
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
@@ -97,6 +98,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
         _LOG.debug("%s %s", self.server.api, format % args)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        skewed = self.site.faults.active("skew", self.server.api)
+        ahead = float(skewed.options["seconds"]) if skewed else 0
+        return super().date_time_string(int((time.time() if timestamp is None else timestamp) + ahead))
 
     def _body(self) -> str:
         length = int(self.headers.get("Content-Length") or 0)
