@@ -68,6 +68,11 @@ def is_url(text: str) -> bool:
     return (is_bracketed(named) if named.startswith("[") else is_host(named)) and (not colon or 0 < int(port) < 65536)
 
 
+def _pem(label: str) -> str:
+    """A regular expression for one block of PEM (RFC 7468) with this label."""
+    return rf"-----BEGIN {label}-----\n([A-Za-z0-9+/=]{{1,76}}\n)+-----END {label}-----\n*"
+
+
 _HOST = r"(?!-)[A-Za-z0-9_.:-]*[A-Za-z0-9_:]"
 _URL_REST = r"([/?#][A-Za-z0-9._~:/?#@!&()*+,=%-]*)?"
 _URL_HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*)(:[0-9]{1,5})?"
@@ -77,6 +82,7 @@ _SSH_KEY = (
     r" [A-Za-z0-9+/]{16,8192}={0,2}( [A-Za-z0-9@._+:/ ()=,-]{0,200})?"
 )
 _ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJfX9v1a2b3c4d5e6f7g8h9i0j1k2l3m4n5o6p7q8r9s"
+_EXAMPLE_PEM = "-----BEGIN {0}-----\nTUlJQg==\n-----END {0}-----\n"
 _VERSION = r"[0-9]{1,6}(\.[0-9]{1,6}){0,3}((a|b|rc|\.post|\.dev)[0-9]{1,6})?"
 _REQUIREMENT = (
     r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?( ?\[[A-Za-z0-9._, -]+\])?"
@@ -360,6 +366,29 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         128,
         "num-server-rounds",
         "data-path",
+    ),
+    "fingerprint": lambda: pattern(
+        "the SHA-256 fingerprint of a certificate: 64 hexadecimal digits, with or without colons",
+        r"[0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}",
+        95,
+        "0123456789abcdef" * 4,
+        ":".join(["A9"] * 32),
+    ),
+    "join_token": lambda: pattern(
+        "24 to 128 letters, digits and ._~-", r"[A-Za-z0-9._~-]{24,128}", 128, "Zm9vYmFyYmF6cXV4-_.~0123"
+    ),
+    "pem_certificates": lambda: pattern(
+        "one or more certificates in PEM (-----BEGIN CERTIFICATE-----) and nothing else",
+        rf"({_pem('CERTIFICATE')})+",
+        65536,
+        _EXAMPLE_PEM.format("CERTIFICATE"),
+        _EXAMPLE_PEM.format("CERTIFICATE") * 2,
+    ),
+    "pem_private_key": lambda: pattern(
+        "one private key in PEM (-----BEGIN PRIVATE KEY-----) that no passphrase protects, and nothing else",
+        "|".join(_pem(f"{kind}PRIVATE KEY") for kind in ("", "EC ", "RSA ")),
+        16384,
+        _EXAMPLE_PEM.format("PRIVATE KEY"),
     ),
     "ssh_public_key": lambda: pattern(
         'a public key in OpenSSH\'s format ("ssh-ed25519 AAAA..."), its comment of letters, digits and @._+:/()=,-',
