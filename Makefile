@@ -129,8 +129,9 @@ bench: dev-venv peer-venv ## Benchmarks, printing ratios; ARGS="NAME..." for som
 
 ##@ Making things
 .PHONY: docs
-docs: dev-venv ## Write the roles' README files from their argument specs
+docs: dev-venv ## Write the roles' README files, and what a tenant may set, from the argument specs
 	.venv-dev/bin/python tools/role_docs.py
+	.venv-dev/bin/python tools/context_table.py
 
 .PHONY: marketplace
 marketplace: dev-venv ## Write the marketplace's apps of a build; ARGS="--build=DIRECTORY --url=URL"

@@ -72,6 +72,7 @@ CHECKS = {
     "ruff-check": Check(("ruff", "check", "--quiet", ".")),
     "ruff-format": Check(("ruff", "format", "--check", "--quiet", ".")),
     "role-docs": Check(("python", "tools/role_docs.py", "--check")),
+    "context-table": Check(("python", "tools/context_table.py", "--check")),
     "rules": Check(("python", "tools/rules.py")),
 }
 
