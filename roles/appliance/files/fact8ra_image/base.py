@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The root file system that an image begins with, as a tree of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from . import given
+from .recipe import COMMON, DOCUMENTS_LEFT_OUT, EPOCH, MACHINE, MODULES_LEFT_OUT, SUITE, Recipe, debian_packages
+from .system import locked, run
+
+#: What dpkg leaves out, also when the machine is updated.
+DPKG_OPTIONS: Final = (
+    *(f"path-exclude=/usr/share/{name}/*" for name in DOCUMENTS_LEFT_OUT),
+    "path-include=/usr/share/doc/*/copyright",
+    *(f"path-exclude=/lib/modules/*/kernel/{name}/*" for name in MODULES_LEFT_OUT),
+)
+
+
+def make(recipe: Recipe, tree: Path, cache: Path) -> None:
+    """Make the tree. Raises ImageError when packages, tools or parts of the base are missing."""
+    if not recipe.base:
+        archive = _debian(recipe, cache)
+        tree.mkdir()
+        run(
+            ["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", str(tree), "-xf", str(archive)],
+            timeout=600,
+        )
+    elif Path(recipe.base).is_dir():
+        run(["cp", "-a", "--reflink=auto", recipe.base, str(tree)], timeout=600)
+    else:
+        given.unpack(Path(recipe.base), tree)
+
+
+def _debian(recipe: Recipe, cache: Path) -> Path:
+    """Debian from packages, as an archive that all images of the same state of the mirrors share."""
+    packages = sorted({*COMMON, *MACHINE, *debian_packages(("flower", "firewall", "transport"))})
+    told = json.dumps([recipe.base_state, packages, DPKG_OPTIONS, EPOCH])
+    archive = cache / f"debian-{hashlib.sha256(told.encode()).hexdigest()[:16]}.tar"
+    with locked(cache / ".debian.lock"):
+        if not archive.exists():
+            for old in cache.glob("debian-*.tar"):
+                old.unlink()
+            with tempfile.TemporaryDirectory(prefix=".new-", dir=cache) as scratch:
+                new = Path(scratch) / "debian.tar"
+                run(
+                    [
+                        *(
+                            "mmdebstrap",
+                            "--quiet",
+                            "--variant=minbase",
+                            "--format=tar",
+                            f"--include={','.join(packages)}",
+                        ),
+                        "--dpkgopt=force-unsafe-io",
+                        *(f"--dpkgopt={option}" for option in DPKG_OPTIONS),
+                        *(SUITE, str(new)),
+                        *sources(recipe),
+                    ],
+                    timeout=1800,
+                    environment={"SOURCE_DATE_EPOCH": str(EPOCH)},
+                )
+                new.rename(archive)
+    return archive
+
+
+def sources(recipe: Recipe) -> list[str]:
+    """Lines of apt: the release, its updates and its security updates."""
+    return [
+        f"deb {recipe.mirror} {SUITE} main",
+        f"deb {recipe.mirror} {SUITE}-updates main",
+        f"deb {recipe.security_mirror} {SUITE}-security main",
+    ]

@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Takes out of a tree what only its build had, so that images hold no identity, no log and no secret."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from .recipe import EPOCH
+
+#: Patterns below the root; directories lose what is in them.
+EMPTIED: Final = (
+    "run",
+    "tmp",
+    "var/tmp",
+    "root",
+    "var/lib/apt/lists",
+    "var/cache/apt",
+    "var/lib/cloud",
+    "var/cache/man",
+)
+REMOVED: Final = (
+    *("etc/ssh/ssh_host_*", "var/lib/dbus/machine-id", "etc/hostname", "var/lib/systemd/random-seed"),
+    *(
+        "var/lib/systemd/credential.secret",
+        "var/lib/dpkg/*-old",
+        "var/cache/debconf/*-old",
+        "var/cache/ldconfig/aux-cache",
+    ),
+    *("etc/*-", "var/lib/chrony/*", "var/lib/dhcp/*", "etc/udev/rules.d/70-persistent-net.rules", "etc/.pwd.lock"),
+    *("usr/share/man/*", "usr/share/info/*", "usr/share/locale/*", "opt/flower/.wheelhouse"),
+    *("etc/sudoers.d/90-cloud-init-users", "etc/netplan/50-cloud-init.yaml", "etc/systemd/network/10-cloud-init-*"),
+)
+#: Kept with its length, where systemd makes another one at the first boot.
+_MACHINE_ID: Final = "etc/machine-id"
+#: Header of byte code: magic, flags, time of the source, size (PEP 552).
+_PYC: Final = struct.Struct("<4sIII")
+
+
+def clean(tree: Path, *, resolver: str = "") -> None:
+    """Clean a tree; `resolver` is what etc/resolv.conf links to, "" for an empty file."""
+    for name in EMPTIED:
+        with contextlib.suppress(FileNotFoundError):
+            for path in (tree / name).iterdir():
+                _remove(path)
+    for pattern in REMOVED:
+        for path in tree.glob(pattern):
+            _remove(path)
+    for path in sorted((tree / "var/log").rglob("*")):
+        if path.is_file() or path.is_symlink():
+            path.unlink()
+    for path in sorted((tree / "usr/share/doc").rglob("*"), reverse=True):
+        # Licences stay, as images are handed on.
+        if path.is_dir() and not path.is_symlink():
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        elif path.name != "copyright":
+            path.unlink()
+    (tree / "root/.ssh").mkdir(mode=0o700)
+    (tree / _MACHINE_ID).write_text("", encoding="utf-8")
+    resolv = tree / "etc/resolv.conf"
+    resolv.unlink(missing_ok=True)
+    if resolver:
+        resolv.symlink_to(resolver)
+    else:
+        resolv.touch(mode=0o644)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def settle_times(tree: Path, epoch: int = EPOCH) -> None:
+    """Give files that are younger the time `epoch`, and byte code the time that its source has then."""
+    for path, found in walk(tree):
+        if found.st_mtime > epoch:
+            if path.suffix == ".pyc" and stat.S_ISREG(found.st_mode):
+                _settle_byte_code(path, epoch)
+            os.utime(path, (epoch, epoch), follow_symlinks=False)
+
+
+def _settle_byte_code(path: Path, epoch: int) -> None:
+    """Write the time of the source into byte code that is told by time; what is younger than `epoch` will not be."""
+    with path.open("r+b") as stream:
+        header = stream.read(_PYC.size)
+        if len(header) < _PYC.size:
+            return
+        magic, flags, time, size = _PYC.unpack(header)
+        if flags == 0 and time > epoch:
+            stream.seek(0)
+            stream.write(_PYC.pack(magic, flags, epoch, size))
+
+
+def walk(tree: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Everything below a tree, deepest first, with what lstat says; links are not followed."""
+    for directory, names, files in os.walk(tree, topdown=False):
+        for name in sorted([*names, *files]):
+            path = Path(directory, name)
+            yield path, path.lstat()
+    yield tree, tree.lstat()
+
+
+def used_bytes(tree: Path, block: int = 4096) -> int:
+    """Bytes that a tree takes on a file system of blocks of 4096 bytes; a file with several names counts once."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for _path, found in walk(tree):
+        if stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) not in seen:
+            seen.add((found.st_dev, found.st_ino))
+            total += -(-found.st_size // block) * block
+        elif stat.S_ISDIR(found.st_mode):
+            total += block
+    return total
