@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Plays a playbook of the collection on this VM itself, with the variables that the context gave.
+
+They come to Ansible as ``!unsafe`` text in a file that root alone reads, so that what a tenant wrote is a value and
+never a template, and stands in no command line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+#: Of the installed collection: this package lies in its roles/appliance/files.
+COLLECTION: Final = Path(__file__).resolve().parents[4]
+#: Below the root; what Ansible needs during a boot, secrets among it.
+SCRATCH: Final = "run/fact8ra/boot"
+BIN: Final = Path("/opt/fact8ra/venv/bin")
+_LAST_LINES: Final = 5
+
+
+class ApplyFailed(Exception):
+    """A task failed; the message is its own."""
+
+    def __init__(self, message: str, task: str = "") -> None:
+        super().__init__(message)
+        self.task = task
+
+
+def unsafe(value: Any) -> str:
+    """A value as YAML in which every text is marked as one that is no template. Raises TypeError."""
+    if value is None or isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, str):
+        # A JSON string is one of YAML in double quotes.
+        return f"!unsafe {json.dumps(value)}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(key))}: {unsafe(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(unsafe(item) for item in value) + "]"
+    raise TypeError(f"a variable cannot be a {type(value).__name__}")
+
+
+def apply(
+    playbook: str,
+    group: str,
+    name: str,
+    variables: Mapping[str, Any],
+    *,
+    skip: Sequence[str] = (),
+    root: Path = Path("/"),
+    program: Path = BIN / "ansible-playbook",
+    collection: Path = COLLECTION,
+) -> None:
+    """Play a playbook of the collection on this VM.
+
+    Args:
+        playbook: file name in the collection's playbooks.
+        group: group of the inventory that this VM is the one host of.
+        name: its name in the inventory.
+        variables: of the roles; the values may be anything.
+        skip: tags that are left out.
+        root: where the system's root is.
+        program: ansible-playbook.
+        collection: directory of the collection, below ansible_collections/fact8ra.
+
+    Raises:
+        ApplyFailed: with the message of the task that failed, or the last lines when there was none.
+    """
+    scratch = root / SCRATCH
+    scratch.mkdir(parents=True, exist_ok=True)
+    scratch.chmod(0o700)
+    failure = scratch / "failure.json"
+    failure.unlink(missing_ok=True)
+    host = {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"}
+    inventory = {"all": {"children": {group: {"hosts": {name: host}}}}}
+    _write(scratch / "inventory.json", json.dumps(inventory))
+    lines = "".join(f"{json.dumps(key)}: {unsafe(value)}\n" for key, value in variables.items())
+    _write(scratch / "variables.yml", f"---\n{lines or '{}'}")
+    command = [
+        str(program),
+        *("--inventory", str(scratch / "inventory.json"), "--extra-vars", f"@{scratch / 'variables.yml'}"),
+        *(["--skip-tags", ",".join(skip)] if skip else []),
+        str(collection / "playbooks" / playbook),
+    ]
+    lines_out: list[str] = []
+    try:
+        with subprocess.Popen(
+            command,
+            env=_environment(scratch, collection),
+            cwd=scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                # Standard output is the journal's.
+                print(line, end="", flush=True)
+                lines_out = [*lines_out, line.strip()][-_LAST_LINES:]
+    except OSError as error:
+        raise ApplyFailed(f"{program} cannot be run: {error.strerror}") from error
+    finally:
+        (scratch / "variables.yml").unlink(missing_ok=True)
+    if process.returncode == 0:
+        return
+    try:
+        found = json.loads(failure.read_text(encoding="utf-8"))
+        raise ApplyFailed(str(found["message"]), str(found["task"]))
+    except (OSError, ValueError, KeyError):
+        said = " ".join(line for line in lines_out if line) or "nothing"
+        raise ApplyFailed(f"ansible-playbook ended with {process.returncode} and said: {said}") from None
+
+
+def _environment(scratch: Path, collection: Path) -> dict[str, str]:
+    """What Ansible is told by its environment; nothing of the caller's but the search path."""
+    files = collection / "roles" / "appliance" / "files"
+    return {
+        "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        "HOME": "/root",
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_CONFIG": str(files / "appliance.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2]),
+        "ANSIBLE_CALLBACK_PLUGINS": str(files / "callback"),
+        "ANSIBLE_LOCAL_TEMP": str(scratch / "tmp"),
+        "ANSIBLE_REMOTE_TEMP": str(scratch / "tmp"),
+        "PYTHONUNBUFFERED": "1",
+        "FACT8RA_FAILURE": str(scratch / "failure.json"),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that root alone reads."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), 0o600)
+        stream.write(text)
+
+
+def forget(root: Path = Path("/")) -> None:
+    """Remove what a boot left."""
+    shutil.rmtree(root / SCRATCH, ignore_errors=True)
