@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what a pull request to OpenNebula's community marketplace holds, and checks it.
 
-Usage: ``tools/marketplace.py --build DIRECTORY --url URL [--output DIRECTORY]`` (``make marketplace ARGS=...``). Apps are
-those of ``marketplace/apps.yml``; templates and user inputs those that the appliances are tested with
+Usage: ``tools/marketplace.py --build DIRECTORY --url URL [--output DIRECTORY]``, by
+``make marketplace ARGS=...``. Apps are those of
+``marketplace/apps.yml``; templates and user inputs those that the appliances are tested with
 (``roles/appliance/files/templates``); sizes, checksums and versions those of a build. Without a build there is no app.
 """
 
@@ -23,8 +24,9 @@ import jinja2
 import marketplace_build
 import marketplace_tree
 import yaml
-from fact8ra_lab.standin.template import parse
 from marketplace_build import BuildError, Image
+
+from fact8ra_lab.standin.template import parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "marketplace"
@@ -220,7 +222,7 @@ def _render(name: str, app: dict[str, Any], common: dict[str, Any], release: Rel
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(SOURCES / "pages"),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown, of our own words
+        autoescape=False,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -229,16 +231,20 @@ def _render(name: str, app: dict[str, Any], common: dict[str, Any], release: Rel
 
 
 def inputs_of(app: dict[str, Any]) -> list[dict[str, str]]:
-    """The user inputs of an app: name, whether mandatory, what it is, default."""
+    """The user inputs of an app: name, role (of a service), whether mandatory, what it is, default."""
     path = TEMPLATES / app["template"]
     if app["type"] == "SERVICE_TEMPLATE":
-        given = service_template(path).get("user_inputs") or {}
+        body = service_template(path)
+        given = {"": body.get("user_inputs", {})} | {
+            role["name"]: role.get("user_inputs", {}) for role in body["roles"]
+        }
     else:
-        given = vm_template(path, tuple(app.get("mandatory", ()))).get("user_inputs") or {}
+        given = {"": vm_template(path, tuple(app.get("mandatory", ())))["user_inputs"]}
     found = []
-    for name, text in given.items():
-        parts = [part.strip() for part in str(text).split("|")] + [""] * 5
-        found.append({"name": name.upper(), "form": parts[0], "about": parts[2], "default": parts[4]})
+    for role, inputs in given.items():
+        for name, text in inputs.items():
+            parts = [part.strip() for part in text.split("|")] + [""] * 5
+            found.append({"name": name.upper(), "role": role, "form": parts[0], "about": parts[2], "default": parts[4]})
     return found
 
 

@@ -10,7 +10,8 @@ Who reads it, and what they ask of it:
   that are not escaped; a role and a disk name an app;
 - OpenNebula's import (src/oca/ruby/opennebula/marketplaceapp_ext.rb): apps are found by name; a role is given a VM
   template by the attribute of 6.x, ``vm_template``, which OneFlow converts;
-- its tests (lib/community/app_handler.rb, app_readiness.rb): ``metadata.yaml``, ``tests.yaml``, an image by the app's name.
+- its tests (lib/community/app_handler.rb, app_readiness.rb):
+  ``metadata.yaml``, ``tests.yaml``, an image by the app's name.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
-from fact8ra_lab.standin.flow.errors import InvalidTemplate
-from fact8ra_lab.standin.flow.schema import validate
-from fact8ra_lab.standin.template import Template, TemplateError, parse
 from marketplace_build import Image
 from yamllint import linter
 from yamllint.config import YamlLintConfig
+
+from fact8ra_lab.standin.flow.errors import InvalidTemplate
+from fact8ra_lab.standin.flow.schema import validate
+from fact8ra_lab.standin.template import Template, TemplateError, parse
 
 #: Their rules: yamllint's own, but for the length of lines and the indentation of lists.
 LINT = "{extends: default, rules: {line-length: disable, indentation: {indent-sequences: whatever}}}"
@@ -109,9 +111,9 @@ def faults(tree: pathlib.Path, images: Mapping[str, Image]) -> list[str]:
             found.append(f"{app.path}: {by_name[name].path} has the same name, {name}")
         by_name[name] = app
     for app in apps:
-        found += [f"{app.path}: {fault}" for fault in _app_faults(tree, app, by_name, images)]
+        found += [f"{app.path}: {fault}" for fault in app_faults(tree, app, by_name, images)]
     for directory in sorted({app.path.parent for app in apps}):
-        found += _directory_faults(directory, [app for app in apps if app.path.parent == directory])
+        found += directory_faults(directory, [app for app in apps if app.path.parent == directory])
     return found
 
 
@@ -122,7 +124,8 @@ def _lint_faults(tree: pathlib.Path) -> Iterator[str]:
             yield f"{path}:{problem.line}: {problem.desc}"
 
 
-def _app_faults(tree: pathlib.Path, app: App, by_name: Mapping[str, App], images: Mapping[str, Image]) -> Iterator[str]:
+def app_faults(tree: pathlib.Path, app: App, by_name: Mapping[str, App], images: Mapping[str, Image]) -> Iterator[str]:
+    """What is wrong with one app; the others are those that it may refer to, by name."""
     for key in TEXTS:
         if not isinstance(app.data.get(key), str) or not app.data[key].strip():
             yield f"{key} is no text"
@@ -226,7 +229,8 @@ def _service_faults(app: App, by_name: Mapping[str, App]) -> Iterator[str]:
         yield f"OneFlow refuses the service: {error}"
 
 
-def _directory_faults(directory: pathlib.Path, apps: list[App]) -> Iterator[str]:
+def directory_faults(directory: pathlib.Path, apps: list[App]) -> Iterator[str]:
+    """What is wrong with the files beside the apps of one directory."""
     for name in ("README.md", "CHANGELOG.md"):
         if not (directory / name).is_file():
             yield f"{directory}: there is no {name}"
