@@ -135,11 +135,12 @@ def _sentences(entry: Entry, rule: Rule, text: str) -> tuple[Any, list[str]]:
 
 def _unknown(name: str, kind: str) -> Problem:
     """A name of ours that there is not; often a slip of the pen."""
-    known = table()
-    near = difflib.get_close_matches(name, [name for name, entry in known.items() if kind in entry.becomes], 1, 0.7)
-    near = near or difflib.get_close_matches(name, known, 1, 0.0)
+    short = name.removeprefix(PREFIX).upper()
+    every = [known.removeprefix(PREFIX) for known in table()]
+    own = [known.removeprefix(PREFIX) for known, entry in table().items() if kind in entry.becomes]
+    near = difflib.get_close_matches(short, own, 1, 0.7) or difflib.get_close_matches(short, every, 1, 0.0)
     shown = name if re.fullmatch(r"[A-Za-z0-9_]{1,80}", name) else shortened(name)
-    return Problem(name, f"{shown} is no variable of this appliance; did you mean {near[0]}?")
+    return Problem(name, f"{shown} is no variable of this appliance; did you mean {PREFIX}{near[0]}?")
 
 
 def _defaults(kind: str) -> Iterator[tuple[str, object]]:

@@ -19,14 +19,15 @@ PARAMETERS: dict[str, dict[str, Any]] = {"words": {"allowed": ["one", "two"]}}
 ALL = {name: make(**PARAMETERS.get(name, {})) for name, make in KINDS.items()}
 # Free text: any visible characters, so that whatever writes it has to escape it. Every other kind is an alphabet.
 FREE = {"line", "text", "secret", "scalar"}
+PEM = {"pem_certificates", "pem_private_key"}
 OTHER_SCRIPTS = {*FREE, "object_name", "path", "program", "command"}
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\xa0\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b-\u200f\ufeff\ud800-\udfff]")
 # Quotes, and what shells, systemd, nginx and Jinja expand. A requirement has quotes in its markers, and ~= and ;.
 EXPANDED = re.compile(r"[\"'`$;\\|<>^]|\{|\}|&&|%[^0-9A-Fa-f]|%$")
 UP = {"requirement": re.compile(r"[`$\\|^{}]")}
 # Numbers, and what stands in quotes.
-MAY_BEGIN_WITH_A_DASH = {*FREE, "integer", "number", "firewall_reason"}
-SEVERAL_LINES = {"text", "ssh_public_keys"}
+MAY_BEGIN_WITH_A_DASH = {*FREE, "integer", "number", "firewall_reason", "join_token", *PEM}
+SEVERAL_LINES = {"text", "ssh_public_keys", *PEM}
 
 
 @st.composite
