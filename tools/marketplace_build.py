@@ -54,18 +54,19 @@ def read(build: pathlib.Path, name: str) -> Image:
     for path in (disk, directory / "SHA256SUMS", directory / "build.json"):
         if not path.is_file():
             raise BuildError(f"{path} is not there; the build is that of `make appliance`, with disks")
-    about = _about(directory / "build.json")
+    record = _record(directory / "build.json")
     md5, sha256 = _digests(disk)
     said = _sums(directory / "SHA256SUMS").get(disk.name)
     if said != sha256:
         raise BuildError(f"{disk} has the checksum {sha256}, and SHA256SUMS says {said or 'nothing of it'}")
+    appliance = record.get("appliance")
     return Image(
         path=disk,
         size=virtual_size(disk),
         md5=md5,
         sha256=sha256,
-        version=_text(about, "version", directory),
-        flower_version=_text(about, "flower_version", directory),
+        version=_text(appliance, "version", directory),
+        flower_version=_text(appliance, "flower_version", directory),
         created=int(disk.stat().st_mtime),
     )
 
@@ -82,18 +83,18 @@ def virtual_size(path: pathlib.Path) -> int:
     return size
 
 
-def _about(path: pathlib.Path) -> dict[str, Any]:
+def _record(path: pathlib.Path) -> dict[str, Any]:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BuildError(f"{path} is no JSON: {error}") from error
-    if not isinstance(about, dict):
+    if not isinstance(record, dict):
         raise BuildError(f"{path} is no object")
-    return about
+    return record
 
 
-def _text(about: dict[str, Any], key: str, directory: pathlib.Path) -> str:
-    value = about.get(key)
+def _text(appliance: Any, key: str, directory: pathlib.Path) -> str:
+    value = appliance.get(key) if isinstance(appliance, dict) else None
     if not isinstance(value, str) or not value:
         raise BuildError(f"{directory / 'build.json'} does not tell the {key} of the image")
     return value

@@ -36,7 +36,7 @@ def build(directory: Path, leave_out: str = "") -> Path:
         (directory / name / f"{name}.qcow2").write_bytes(content)
         sums = f"{hashlib.sha256(content).hexdigest()}  {name}.qcow2\n"
         (directory / name / "SHA256SUMS").write_text(sums, encoding="utf-8")
-        about = {"version": "1.1.0", "flower_version": "1.41.0"}
+        about = {"appliance": {"version": "1.1.0", "flower_version": "1.41.0"}}
         (directory / name / "build.json").write_text(json.dumps(about), encoding="utf-8")
     return directory
 

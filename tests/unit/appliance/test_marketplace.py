@@ -139,7 +139,7 @@ NO_BUILD: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "mixed": (
         lambda root: (root / "flower-superlink/build.json").write_text(
-            '{"version": "1.2.0", "flower_version": "1.41.0"}', encoding="utf-8"
+            '{"appliance": {"version": "1.2.0", "flower_version": "1.41.0"}}', encoding="utf-8"
         ),
         "several values of version: 1.1.0, 1.2.0",
     ),
