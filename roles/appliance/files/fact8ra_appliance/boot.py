@@ -162,7 +162,6 @@ class Boot:
         endpoint = self._context.get("ONEGATE_ENDPOINT", "")
         # With a wrong clock the certificates would be of no use to anybody.
         checks.clock(lambda: checks.onegate(endpoint) if endpoint else [], root=self.root, servers=_servers(roles))
-        self._keep_token(given, keep)
         address = machine.dialled(roles, here)
         self.reporter.say(State.CONFIGURING, f"The SuperLink is brought to its context, at {address}")
         if given.get("appliance_run_app", "none") != "none":
@@ -174,7 +173,8 @@ class Boot:
         port = int(roles.get("superlink_fleet_port", discovery.DEFAULT_PORT))
         made = publish.offer(address, port, etc / "trust.crt", etc / "superlink.crt", "token" if token else "onegate")
         publish.answers(made)
-        where = f"The SuperLink answers over TLS at {address}, port {port}; its CA has the fingerprint {shown(made.fingerprint)}"
+        ca = f"its CA has the fingerprint {shown(made.fingerprint)}"
+        where = f"The SuperLink answers over TLS at {address}, port {port}; {ca}"
         if self._gate is None:
             self.reporter.say(State.READY, f"{where}. There is no OneGate: give SuperNodes address and fingerprint")
             return
@@ -182,14 +182,6 @@ class Boot:
         self._insist(lambda: publish.publish(gate, made), where)
         self.reporter.say(State.READY, where)
         self._insist_ready()
-
-    def _keep_token(self, given: dict[str, Any], keep: machine.Keep) -> None:
-        """The join token is there for the joiner as long as the context gives one."""
-        token = given.get("appliance_join_token")
-        if token:
-            keep.write("join.token", f"{token}\n")
-        else:
-            (keep.directory / "join.token").unlink(missing_ok=True)
 
     # -------------------------------------------------------------------------------------------------------- SuperNode
 

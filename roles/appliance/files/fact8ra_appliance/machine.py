@@ -39,7 +39,7 @@ class Image:
         kind: superlink or supernode.
         flavour: of a SuperNode's image.
         flower_version: of the environment in the image.
-        flower_packages, flower_constraints: of the role flower, as the environment was made; with others it would install.
+        flower_packages, flower_constraints: of the role flower, as the environment was made; others would be installed.
     """
 
     kind: str
@@ -203,12 +203,12 @@ def variables(
     }
     if judged.get("appliance_log_level", "INFO") != "INFO":
         made["flower_environment"] = {"FLWR_LOG_LEVEL": judged["appliance_log_level"]}
-    made |= _superlink(judged, here, keep) if image.kind == "superlink" else {"supernode_keys": "node"}
+    made |= _superlink(judged, context, here, keep) if image.kind == "superlink" else {"supernode_keys": "node"}
     # Those of the appliance itself are for this program, secrets among them, and mean nothing to the roles.
     return made | {name: value for name, value in judged.items() if not name.startswith("appliance_")}
 
 
-def _superlink(judged: Mapping[str, Any], here: Addresses, keep: Keep) -> dict[str, Any]:
+def _superlink(judged: Mapping[str, Any], context: Mapping[str, str], here: Addresses, keep: Keep) -> dict[str, Any]:
     further = list(judged.get("appliance_superlink_names") or [])
     certificate = judged.get("appliance_tls_certificate")
     # A certificate that was brought has the names that it has.
@@ -220,7 +220,7 @@ def _superlink(judged: Mapping[str, Any], here: Addresses, keep: Keep) -> dict[s
         "pki_superlink_addresses": [name for name in dialled if _is_address(name)],
         "pki_supernodes": [],
         "firewall_fleet_sources": list(here.networks),
-        "superlink_join": True,
+        **_join(str(judged.get("appliance_join_token") or ""), context),
         "superlink_metrics_directory": METRICS if judged.get("appliance_metrics") else "",
     }
     if certificate:
@@ -228,6 +228,25 @@ def _superlink(judged: Mapping[str, Any], here: Addresses, keep: Keep) -> dict[s
             str(certificate), str(judged.get("appliance_tls_key") or ""), str(judged.get("appliance_tls_trust") or "")
         )
     return made | {"pki_ca_passphrase": keep.passphrase()}
+
+
+def _join(token: str, context: Mapping[str, str]) -> dict[str, Any]:
+    """How SuperNodes join: by the token, or as OneGate shows them. Raises Trouble where neither is there."""
+    if token:
+        return {"superlink_join": True, "superlink_join_token": token}
+    if gate(context) is None:
+        raise Trouble(
+            "TOKEN_MISSING",
+            "ONEAPP_FLOWER_JOIN_TOKEN is empty and this VM has no OneGate (TOKEN=YES in its context), so that no"
+            " SuperNode could join",
+            variable="ONEAPP_FLOWER_JOIN_TOKEN",
+        )
+    return {
+        "superlink_join": True,
+        "superlink_join_onegate_endpoint": context["ONEGATE_ENDPOINT"],
+        "superlink_join_onegate_token": context["TOKENTXT"],
+        "superlink_join_vm_id": int(context["VMID"]),
+    }
 
 
 def dialled(variables_: Mapping[str, Any], here: Addresses) -> str:
