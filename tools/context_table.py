@@ -34,8 +34,11 @@ class TableError(Exception):
 
 @functools.cache
 def options(role: str) -> dict[str, dict[str, Any]]:
-    """The options of a role by name, of all its entry points."""
-    specs = role_docs.load(ROOT / "roles" / role / "meta" / "argument_specs.yml").get("argument_specs", {})
+    """The options of a role by name, of all its entry points. Raises TableError."""
+    path = ROOT / "roles" / role / "meta" / "argument_specs.yml"
+    if not path.is_file():
+        raise TableError(f"there is no role {role}")
+    specs = role_docs.load(path).get("argument_specs", {})
     return {name: option for spec in specs.values() for name, option in spec.get("options", {}).items()}
 
 
