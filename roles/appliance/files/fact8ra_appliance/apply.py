@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 #: Of the installed collection: this package lies in its roles/appliance/files.
@@ -56,6 +57,8 @@ def apply(
     root: Path = Path("/"),
     program: Path = BIN / "ansible-playbook",
     collection: Path = COLLECTION,
+    scratch: str = SCRATCH,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Play a playbook of the collection on this VM.
 
@@ -68,23 +71,25 @@ def apply(
         root: where the system's root is.
         program: ansible-playbook.
         collection: directory of the collection, below ansible_collections/fact8ra.
+        scratch: directory below the root; plays at the same time need one each.
+        environment: further variables for Ansible's plugins.
 
     Raises:
         ApplyFailed: with the message of the task that failed, or the last lines when there was none.
     """
-    scratch = root / SCRATCH
-    scratch.mkdir(parents=True, exist_ok=True)
-    scratch.chmod(0o700)
-    failure = scratch / "failure.json"
+    directory = root / scratch
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o700)
+    failure = directory / "failure.json"
     failure.unlink(missing_ok=True)
     host = {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"}
     inventory = {"all": {"children": {group: {"hosts": {name: host}}}}}
-    _write(scratch / "inventory.json", json.dumps(inventory))
+    _write(directory / "inventory.json", json.dumps(inventory))
     lines = "".join(f"{json.dumps(key)}: {unsafe(value)}\n" for key, value in variables.items())
-    _write(scratch / "variables.yml", f"---\n{lines or '{}'}")
+    _write(directory / "variables.yml", f"---\n{lines or '{}'}")
     command = [
         str(program),
-        *("--inventory", str(scratch / "inventory.json"), "--extra-vars", f"@{scratch / 'variables.yml'}"),
+        *("--inventory", str(directory / "inventory.json"), "--extra-vars", f"@{directory / 'variables.yml'}"),
         *(["--skip-tags", ",".join(skip)] if skip else []),
         str(collection / "playbooks" / playbook),
     ]
@@ -92,8 +97,8 @@ def apply(
     try:
         with subprocess.Popen(
             command,
-            env=_environment(scratch, collection),
-            cwd=scratch,
+            env={**_environment(directory, collection), **environment},
+            cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -108,7 +113,7 @@ def apply(
     except OSError as error:
         raise ApplyFailed(f"{program} cannot be run: {error.strerror}") from error
     finally:
-        (scratch / "variables.yml").unlink(missing_ok=True)
+        (directory / "variables.yml").unlink(missing_ok=True)
     if process.returncode == 0:
         return
     try:
