@@ -229,6 +229,14 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         "https://user:p%40ss@index.example.eu/simple",
         also=is_url,
     ),
+    "endpoint": lambda: pattern(
+        "the http(s) address of a service: host, port and a path of letters, digits and ._~/+-",
+        rf"https?://{_URL_HOST}(/[A-Za-z0-9._~/+-]*)?",
+        1024,
+        "http://192.0.2.1:5030",
+        "https://one.example.eu/onegate",
+        also=is_url,
+    ),
     "mirror": lambda: pattern(
         "the http(s) address of a package repository: host, port and a path of letters, digits and ._~/+-",
         rf"https?://{_URL_HOST}(/[A-Za-z0-9._~/+-]*)?",
@@ -353,6 +361,14 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         128,
         "nginx-light",
         "libc6:amd64",
+    ),
+    "container_image": lambda: pattern(
+        "a container image by registry, name and digest, host/name@sha256:DIGEST, and no tag, which may stand for another"
+        " image tomorrow",
+        r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+@sha256:[0-9a-f]{64}",
+        512,
+        f"docker.io/flwr/superlink@sha256:{'0123456789abcdef' * 4}",
+        f"localhost:5000/own/flower@sha256:{'a9' * 32}",
     ),
     "environment_name": lambda: pattern(
         "a name of an environment variable: letters, digits and '_', no digit first",

@@ -28,6 +28,7 @@ HOSTS = {
     "supernode_by_name": "SuperNode that dials a name",
     "control": "SuperLink, with control users",
     "onegate": "every host with OneGate",
+    "superlink_onegate": "SuperLink that lets SuperNodes join by OneGate",
     "index": "every host, with flower_index_url",
 }
 DIRECTIONS = {

@@ -59,6 +59,9 @@ _HOSTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"firewall_admin_sources": ["2001:db8::/32"], "firewall_fleet_sources": ["::/0"]},
     ),
     "link_more": ("superlink", "plain", {"firewall_inbound": [_INBOUND], "firewall_outbound": [_OUTBOUND]}),
+    "link_join": ("superlink", "plain", {"superlink_join": True}),
+    "link_join_token": ("superlink", "plain", {"superlink_join": True, "superlink_join_token": "t" * 24}),
+    "node_join": ("supernodes", "plain", {"superlink_join": True}),
     "link_index": ("superlink", "plain", {"flower_index_url": "https://u:p@192.0.2.3:8081/simple"}),
     "node": ("supernodes", "plain", {}),
     "node_sources": ("supernodes", "plain", {"access_users": _ACCESS, "access_sources": _SOURCES}),
@@ -336,9 +339,11 @@ def test_connections_to_the_control_api_end_as_they_should(
     assert ("packets 0 " in done.stdout) is (outcome == "open")
 
 
-def test_root_reaches_onegate_and_the_index(rendered: dict[str, str]) -> None:
-    for text in rendered.values():
-        assert _opened(text, "output", "5030") == ["meta skuid 0 ip daddr 10.71.1.1 tcp dport 5030"]
+def test_root_reaches_onegate_and_the_index_and_so_does_who_lets_join_by_it(rendered: dict[str, str]) -> None:
+    for name, text in rendered.items():
+        users = [0, 995] if name == "link_join" else [0]
+        expected = [f"meta skuid {user} ip daddr 10.71.1.1 tcp dport 5030" for user in users]
+        assert _opened(text, "output", "5030") == expected
     assert _opened(rendered["link_index"], "output", "8081") == ["meta skuid 0 ip daddr 192.0.2.3 tcp dport 8081"]
     assert "8081" not in rendered["node_wheels"] + rendered["link"]
     assert not any("u:p" in text for text in rendered.values())
