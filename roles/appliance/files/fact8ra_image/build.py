@@ -53,7 +53,8 @@ def problems(recipe: Recipe, options: Options) -> list[str]:
     lacking = missing(*dict.fromkeys(tools))
     if lacking:
         found.append(
-            f"missing on this computer: {', '.join(lacking)} (Debian: mmdebstrap, qemu-utils, e2fsprogs, dosfstools, mtools, fdisk)"
+            f"missing on this computer: {', '.join(lacking)}; Debian has them in mmdebstrap, qemu-utils, e2fsprogs,"
+            " dosfstools, mtools, fdisk and util-linux"
         )
     for directory, needed in ((options.output, need(recipe)), (options.cache, 2_000_000_000)):
         existing = next(parent for parent in (directory, *directory.parents) if parent.exists())

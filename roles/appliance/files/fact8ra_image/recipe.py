@@ -47,15 +47,15 @@ COMMON: Final = (
     ),
     "tzdata",
 )
-#: What makes Debian's packages a machine of OpenNebula: kernel, boot loader, and cloud-init, which reads the context for
-#: network, host name and SSH keys and lets the root file system grow.
+#: What makes Debian's packages a machine of OpenNebula: kernel, boot loader, and cloud-init, which reads the context
+#: for network, host name and SSH keys and lets the root file system grow.
 MACHINE: Final = (
-    *("cloud-guest-utils", "cloud-init", "e2fsprogs", "fdisk", "grub-common", "grub-efi-amd64-bin", "grub-pc-bin"),
+    *("cloud-guest-utils", "cloud-init", "e2fsprogs", "fdisk", "grub-common", "grub-efi-amd64-signed", "grub-pc-bin"),
     *("grub2-common", "initramfs-tools", "iputils-ping", "kmod", "linux-image-amd64", "netbase", "systemd-resolved"),
-    *("systemd-sysv", "udev", "zstd"),
+    *("shim-signed", "systemd-sysv", "udev", "zstd"),
 )
-#: Of the kernel's modules, those of devices that no VM has. Debian's kernel for clouds is as small, but has no driver of
-#: AHCI, where OpenNebula puts the context of machines with PCI Express (q35), which GPUs are passed to.
+#: Of the kernel's modules, those of devices that no VM has. Debian's kernel for clouds is as small, but has no driver
+#: of AHCI, where OpenNebula puts the context of machines with PCI Express (q35), which GPUs are passed to.
 MODULES_LEFT_OUT: Final = (
     *("sound", "net/bluetooth", "net/mac80211", "net/wireless", "net/nfc", "fs/ocfs2", "fs/gfs2"),
     *(
@@ -96,8 +96,8 @@ class Flavour:
         lock: Lock file of Flower's environment.
         packages: flower_packages of the role flower, which must be the same when the appliance configures itself.
         roles: Whose Debian packages are inside.
-        most: Bytes that the root file system may have; 0 for no bound.
-        disk_mb: Size of the disk in MiB, which the context may let grow.
+        most: Bytes that the image may have uncompressed; 0 for no bound.
+        disk_mb: Size of the disk in MiB; the root file system grows with the disk that a VM gives it.
     """
 
     name: str
@@ -124,7 +124,7 @@ FLAVOURS: Final = {
             2_000_000_000,
             4096,
         ),
-        Flavour("flower-supernode", "supernode", "base", "flower", (), _EVERYWHERE, 1_200_000_000, 4096),
+        Flavour("flower-supernode", "supernode", "base", "flower", (), _EVERYWHERE, 1_200_000_000, 1140),
         Flavour(
             "flower-supernode-sklearn",
             "supernode",
@@ -136,14 +136,14 @@ FLAVOURS: Final = {
             4096,
         ),
         Flavour(
-            "flower-supernode-edge", "supernode", "edge", "sklearn", ("scikit-learn",), _EVERYWHERE, 2_000_000_000, 2560
+            "flower-supernode-edge", "supernode", "edge", "sklearn", ("scikit-learn",), _EVERYWHERE, 2_000_000_000, 1900
         ),
         Flavour("flower-supernode-pytorch", "supernode", "pytorch", "pytorch", ("torch",), _EVERYWHERE, 0, 16384),
     )
 }
 #: An edge node writes its log to memory and little of it, as flash wears out.
 EDGE_FILES: Final = {
-    "etc/systemd/journald.conf.d/fact8ra-edge.conf": "[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\nForwardToSyslog=no\n"
+    "etc/systemd/journald.conf.d/fact8ra-edge.conf": "[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n"
 }
 
 
@@ -224,7 +224,7 @@ def archive_state(mirror: str, security_mirror: str) -> str:
         f"{security_mirror}/dists/{SUITE}-security/InRelease",
     ):
         try:
-            with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310  judged by the role, http or https
+            with urllib.request.urlopen(address, timeout=30) as answer:
                 text = answer.read().decode(errors="replace")
         except (OSError, ValueError) as error:
             raise ImageError(f"{address} does not answer: {error}; give appliance_mirror a mirror of Debian") from error

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-SHM: Final = Path("/dev/shm")  # noqa: S108  where scratch trees are fast, as dpkg syncs each file
+#: Where scratch trees are fast, as dpkg syncs each file.
+SHM: Final = Path("/dev/shm")
 SCRATCH_PREFIX: Final = "fact8ra-image-"
 #: What a tree is entered by: of its own mounts and processes, so that nothing of it survives the command.
 _ENTER: Final = """

@@ -15,7 +15,6 @@ from .recipe import (
     COLLECTION,
     COMMON,
     EDGE_FILES,
-    LOCKS,
     Recipe,
     collection_files,
     collection_version,
