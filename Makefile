@@ -43,6 +43,11 @@ test-all: venv ## Run every check of `test` and the long suites that CI leaves o
 clean: ## Remove everything that the other targets left, but for the caches
 	tools/clean.sh
 
+.PHONY: appliance
+appliance: venv ## Build the images of the appliances; ARGS="-e '{appliance_images: [...]}'" for others
+	tools/need.sh mmdebstrap:mmdebstrap qemu-img:qemu-utils mkfs.vfat:dosfstools mcopy:mtools sfdisk:fdisk mke2fs:e2fsprogs
+	$(PLAYBOOK) playbooks/appliance.yml $(ARGS)
+
 .PHONY: lab-packages
 lab-packages: venv
 	.venv/bin/ansible localhost -m ansible.builtin.include_role -a "name=fact8ra.flower.lab tasks_from=install.yml"
@@ -67,7 +72,7 @@ sanity: dev-venv ## ansible-test sanity
 
 .PHONY: units
 units: dev-venv flwr-venv ## Unit tests
-	tools/need.sh nft:nftables systemd-analyze:systemd
+	tools/need.sh curl:curl jq:jq nft:nftables systemd-analyze:systemd
 	tools/units.sh $(ARGS)
 
 .PHONY: contract
