@@ -154,7 +154,7 @@ def debian_packages(roles: Sequence[str], collection: Path = COLLECTION) -> list
         path = collection / "roles" / role / "vars" / "main.yml"
         try:
             names = yaml.safe_load(path.read_text(encoding="utf-8"))[f"_{role}_debian_packages"]
-        except (OSError, KeyError, TypeError) as error:
+        except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
             raise ImageError(f"{path} has no _{role}_debian_packages: {error}") from error
         found.update(names)
     return sorted(found)
