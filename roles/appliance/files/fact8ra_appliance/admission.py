@@ -246,7 +246,7 @@ class Admission:
                 if node.status == "unregistered":
                     raise Refusal("key_burned", 409, f"its key was unregistered at {node.unregistered_at}")
                 if node.name != statement.name:
-                    raise Refusal("key_named", 409, f"its key is registered as {ascii(node.name)}")
+                    raise Refusal("key_named", 409, f"its key is registered as {node.name!a}")
                 return node.node_id
         rivals = [node for node in alive if node.name == statement.name]
         for rival in rivals:

@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from .offer import ATTRIBUTE, Offer, Unreadable, is_host
+from .offer import ATTRIBUTE, Offer, Unreadable, fingerprint_of, is_host
 from .onegate import NoService, Service
 from .trouble import Trouble
 
@@ -58,9 +57,9 @@ def split(text: str, port: int = DEFAULT_PORT) -> tuple[str, int]:
     """
     host, number = text.strip(), str(port)
     if host.startswith("["):
-        host, _bracket, rest = host[1:].partition("]")
+        host, bracket, rest = host[1:].partition("]")
         number = rest[1:] if rest.startswith(":") else number if not rest else ""
-        host = host if ":" in host else ""
+        host = host if ":" in host and bracket else ""
     elif host.count(":") == 1:
         host, _colon, number = host.partition(":")
     if not is_host(host) or not (number.isascii() and number.isdigit() and 0 < int(number[:6]) < 65536):
@@ -99,6 +98,7 @@ def find(address: str, gate: Gate | None, *, port: int = DEFAULT_PORT, wanted: s
             variable=VARIABLE,
         )
     offers, unreadable = _offers(service)
+    wanted = fingerprint_of(wanted) if wanted else ""
     if wanted and any(offer.fingerprint == wanted for offer in offers):
         offers = [offer for offer in offers if offer.fingerprint == wanted]
     if len(offers) > 1:
@@ -143,33 +143,3 @@ def delays() -> Iterator[float]:
     yield from _DELAYS
     while True:
         yield _LONGEST_DELAY
-
-
-def persist(
-    attempt: Callable[[], Found],
-    say: Callable[[Trouble], None],
-    seconds: float,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Found:
-    """Attempt again and again what only time may mend, and say each time why not.
-
-    Args:
-        attempt: what is tried; a Trouble that says C(again) is waited for.
-        say: gets every Trouble before the wait.
-        seconds: after which the last Trouble is raised.
-
-    Raises:
-        Trouble: waiting does not help, or has been long enough.
-    """
-    deadline = clock() + seconds
-    for delay in delays():
-        try:
-            return attempt()
-        except Trouble as trouble:
-            if not trouble.again or clock() + delay > deadline:
-                raise
-            say(trouble)
-        sleep(delay)
-    raise AssertionError("delays never end")

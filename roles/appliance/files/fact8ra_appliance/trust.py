@@ -237,7 +237,7 @@ def replaced(pin: Pin, seen: str) -> Trouble:
     return Trouble(
         "SUPERLINK_REPLACED",
         f"the SuperLink has the authority {shown(seen)}, and this SuperNode pinned {shown(pin.fingerprint)} (by"
-        f" {pin.how}); if it was replaced on purpose, give the new one's fingerprint as {FINGERPRINT}, else somebody is in"
-        " between",
+        f" {pin.how}); if it was replaced on purpose, give the new one's fingerprint as {FINGERPRINT}, else somebody is"
+        " in between",
         variable=FINGERPRINT,
     )

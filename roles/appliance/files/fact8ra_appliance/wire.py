@@ -4,8 +4,8 @@
 
 A request is a statement: name, public key, VM, time and nonce, under the fingerprint of the authority that the
 SuperNode saw. The SuperNode's key signs it, so nobody registers another's key. Who has the join token authenticates the
-statement with it, and so does the SuperLink its answer; each side uses the fingerprint that it knows itself, so that what
-is said through somebody in between, who has another authority, fits nowhere.
+statement with it, and so does the SuperLink its answer; each side uses the fingerprint that it knows itself, so that
+what is said through somebody in between, who has another authority, fits nowhere.
 """
 
 from __future__ import annotations
