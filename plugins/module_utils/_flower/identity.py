@@ -122,6 +122,12 @@ def connected(unit: str, port: int) -> bool:
     pid = asked.stdout.decode().strip()
     sockets, rows = set(), []
     try:
+        # In a container, podman's conmon is the main process, and Flower its child.
+        with open(f"/proc/{pid}/comm", encoding="ascii", errors="replace") as stream:
+            contained = stream.read().strip() == "conmon"
+        if contained:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as stream:
+                pid = stream.read().strip()
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
             # One that was closed meanwhile is not it.
             with contextlib.suppress(OSError):

@@ -7,11 +7,13 @@ Called as ``python3 - REQUEST`` with this file on standard input. REQUEST is JSO
     {"venv": path, "fingerprint": hex,   the runtime that is wanted, see install.py
      "files": [{"path", "sha256", "mode", "owner", "group"}],   no sha256: a directory, "any": any content
      "files_without_clock": the same, for a node that may not set its clock,
-     "absent": [path], "packages": [name], "units": {name: [path it reads]}, "users": [name]}
+     "absent": [path], "packages": [name], "units": {name: [path it reads]}, "users": [name],
+     "images": [image of a container, by digest]}   also asks for podman
 
 Prints JSON: ``python`` and ``machine``, ``clock`` (whether the node may set its clock), ``ipv6`` (whether it has
 IPv6), ``venv`` (why the runtime is not as wanted, empty when it is), ``different`` (paths that are not as wanted),
-``packages`` and ``users`` (those missing), ``units`` (name to ``started``, ``enabled``, ``stale``). Changes nothing.
+``packages``, ``users`` and ``images`` (those missing), ``podman`` (version that is installed or would be; empty when
+unknown or not asked for), ``units`` (name to ``started``, ``enabled``, ``stale``). Changes nothing.
 Runs on any Python 3.7, so that the roles can say that the node's is too old.
 """
 
@@ -121,6 +123,23 @@ def missing_users(names: list[str]) -> list[str]:
     return [name for name in names if name not in known]
 
 
+def missing_images(names: list[str]) -> list[str]:
+    """Images that podman does not have; all of them where there is no podman."""
+    try:
+        return [name for name in names if subprocess.run(["podman", "image", "exists", name], check=False).returncode]
+    except OSError:
+        return names
+
+
+def podman_version() -> str:
+    """Version of Debian's package podman, installed or to be installed; empty when apt knows none."""
+    asked = subprocess.run(["apt-cache", "policy", "podman"], stdout=subprocess.PIPE, check=False).stdout.decode()
+    found = dict(line.strip().split(": ", 1) for line in asked.splitlines() if ": " in line)
+    version = found.get("Installed", "(none)")
+    version = found.get("Candidate", "(none)") if version == "(none)" else version
+    return "" if version == "(none)" else version.split(":")[-1]
+
+
 def units(requested: dict[str, list[str]]) -> dict[str, dict[str, bool]]:
     """State of systemd units; ``stale`` when a file that a unit reads is newer than its last start or reload."""
     if not requested:
@@ -141,7 +160,8 @@ def units(requested: dict[str, list[str]]) -> dict[str, dict[str, bool]]:
         since += int(found.get("StateChangeTimestampMonotonic") or 0) / 1e6
         answer[name] = {
             "started": started,
-            "enabled": found.get("UnitFileState") == "enabled",
+            # Generated: by Quadlet, which reads [Install] at each boot and reload.
+            "enabled": found.get("UnitFileState") in ("enabled", "generated"),
             "stale": started
             and (found.get("NeedDaemonReload") == "yes" or any(newer(path, since) for path in requested[name])),
         }
@@ -187,6 +207,8 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "different": different + [path for path in request.get("absent", []) if os.path.lexists(path)],
         "packages": missing_packages(request.get("packages", [])),
         "users": missing_users(request.get("users", [])),
+        "images": missing_images(request.get("images", [])),
+        "podman": podman_version() if "images" in request else "",
         "units": units(request.get("units", {})),
     }
 

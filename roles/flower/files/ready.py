@@ -80,6 +80,18 @@ def journal(name: str, since: float = 0) -> list[str]:
     return [line for line in lines if line.strip()][-_JOURNAL_LINES:]
 
 
+def main_process(pid: int) -> int:
+    """The process that systemd's main process stands for: that of the container, when it is podman's conmon."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="ascii", errors="replace") as stream:
+            if stream.read().strip() != "conmon":
+                return pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as stream:
+            return int((stream.read().split() or ["0"])[0])
+    except OSError:
+        return pid
+
+
 def connected(pid: int, port: int) -> bool:
     """Whether a process holds an established TCP connection to a port."""
     sockets = set()
@@ -129,7 +141,7 @@ class Unit:
             return f"{self.name} is {state.get('ActiveState')} ({state.get('SubState')}, {state.get('Result')})"
         if self.port is None:
             return ""
-        if not connected(int(state["MainPID"]), self.port):
+        if not connected(main_process(int(state["MainPID"])), self.port):
             self.seen = None
             return f"{self.name} holds no connection to port {self.port}, restarted {state.get('NRestarts')} times"
         now = time.clock_gettime(time.CLOCK_MONOTONIC)

@@ -71,9 +71,20 @@ def journal(invocation: str) -> list[str]:
     return asked.stdout.decode(errors="replace").splitlines()
 
 
+def main_process(pid: int) -> int:
+    """The process that systemd's main process stands for: that of the container, when it is podman's conmon."""
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/comm", encoding="ascii", errors="replace") as stream:
+            if stream.read().strip() != "conmon":
+                return pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as stream:
+            return int((stream.read().split() or ["0"])[0])
+    return pid
+
+
 def apps(unit: str) -> list[str]:
     """Names of the processes below a SuperExec, which runs each app as a child."""
-    main = show(unit, "MainPID").get("MainPID", "0")
+    main = main_process(int(show(unit, "MainPID").get("MainPID") or 0))
     found: list[str] = []
     with contextlib.suppress(OSError), open(f"/proc/{main}/task/{main}/children", encoding="ascii") as stream:
         for child in stream.read().split():
@@ -121,7 +132,7 @@ def restart(request: dict[str, Any]) -> dict[str, Any]:
     busy = ""
     while True:
         state = show(unit, "ActiveState", "MainPID", "InvocationID")
-        pid = int(state.get("MainPID") or 0)
+        pid = main_process(int(state.get("MainPID") or 0))
         if state.get("ActiveState") != "active" or pid == 0:
             busy = ""
             break
