@@ -118,6 +118,30 @@ def disk(
             )
 
 
+def glance(root: Path = Path("/"), *, space: Callable[[Path], os.statvfs_result] = os.statvfs) -> None:
+    """Look at the disk of a service that runs, without writing to it, as that wears an edge node's flash out.
+
+    Raises:
+        Trouble: with DISK_READ_ONLY or DISK_FULL.
+    """
+    for name in WRITTEN:
+        directory = root / name
+        try:
+            found = space(directory)
+        except OSError:
+            continue
+        if found.f_flag & os.ST_RDONLY:
+            raise _refused(directory, OSError(errno.EROFS, "Read-only file system"))
+        free = found.f_bavail * found.f_frsize
+        if free < NEEDED_BYTES // 4 or (found.f_files and found.f_favail < NEEDED_INODES // 4):
+            raise Trouble(
+                State.DISK_FULL,
+                f"The file system of {directory} is full but for {_mib(NEEDED_BYTES // 4)} or {NEEDED_INODES // 4} "
+                "inodes: remove what is not needed (journalctl --vacuum-size=50M, old runs in /var/lib/fact8ra/runs), "
+                "or enlarge the disk in OpenNebula and reboot, before a run fails for it",
+            )
+
+
 def write_and_read(directory: Path) -> None:
     """Write a block, bring it to the disk and read it again; raises OSError."""
     content = secrets.token_bytes(4096)
