@@ -35,7 +35,9 @@ describe 'Flower SuperLink' do
     end
 
     it 'runs its services' do
-        @info[:vm].ssh('systemctl is-active flower-superlink flower-superexec-server nginx').expect_success
+        %w[flower-superlink flower-superexec-server nginx].each do |unit|
+            @info[:vm].ssh("systemctl is-active #{unit}").expect_success
+        end
     end
 
     it 'answers over TLS under its own address' do
