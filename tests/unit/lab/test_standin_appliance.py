@@ -135,6 +135,23 @@ def test_a_context_that_cannot_be(flow: Any, standin: StandIn, text: str, kind: 
         standin.one("one.vm.updateconf", vm, text, kind, user=standin.tenant)
 
 
+def test_a_vm_that_is_off_gets_another_address(flow: Any, standin: StandIn) -> None:
+    vm = flow.vm_ids(_running(flow), "supernode")[0]
+    with pytest.raises(RuntimeError, match="POWEROFF alone"):
+        standin.one("one.vm.detachnic", vm, 0, user=standin.tenant)
+    standin.one("one.vm.action", "poweroff-hard", vm, user=standin.tenant)
+    standin.until(lambda: "<STATE>8</STATE>" in flow.vm(vm))
+    standin.one("one.vm.attachnic", vm, f'NIC=[NETWORK_ID="{flow.net}",IP="10.0.0.40"]', user=standin.tenant)
+    standin.one("one.vm.detachnic", vm, 0, user=standin.tenant)
+    given = context(flow, vm)
+    assert (given["ETH1_IP"], "ETH0_IP" in given) == ("10.0.0.40", False)
+    net = standin.one("one.vn.info", flow.net, False, user=standin.tenant)
+    assert "10.0.0.40" in net
+    assert f"<IP><![CDATA[10.0.0.11]]></IP><MAC><![CDATA[02:00:0a:00:00:0b]]></MAC><VM>{vm}</VM>" not in net
+    with pytest.raises(RuntimeError, match="does not exist"):
+        standin.one("one.vm.detachnic", vm, 7, user=standin.tenant)
+
+
 def test_onegate_refuses_on_request(flow: Any, gate: Callable[..., Any], standin: StandIn) -> None:
     vm = flow.vm_ids(_running(flow), "superlink")[0]
     standin.faults.add({"refuse": "PUT /vm", "code": 403, "text": "no"})

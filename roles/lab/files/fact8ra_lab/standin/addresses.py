@@ -254,6 +254,14 @@ def release(net: VNet, kind: str, owner: int) -> int:
     return count
 
 
+def release_one(net: VNet, ip: str) -> None:
+    """Frees the lease of an IPv4 address."""
+    for ar in net.ars:
+        index = index_of(ar, "IP", ip)
+        if index is not None:
+            ar.leases.pop(index, None)
+
+
 def _encoded(holder: list[object]) -> int:
     kind, owner = str(holder[0]), int(str(holder[1]))
     return _TYPE_BITS[kind] | (owner & 0xFFFFFFFF)

@@ -90,7 +90,7 @@ def context(cloud: Cloud, vm: VM, given: Vector) -> Vector:
     context = {key: fill(value, cloud, vm) for key, value in given.items()}
     if given.get("NETWORK", "").upper() in ("YES", "TRUE"):
         for index, nic in enumerate(vm.template.vectors("NIC")):
-            context |= network_context(cloud, nic, index)
+            context |= network_context(cloud, nic, int(nic.get("NIC_ID", index)))
     if given.get("TOKEN", "").upper() in ("YES", "TRUE"):
         context["ONEGATE_ENDPOINT"] = cloud.gate_endpoint
         context["VMID"] = str(vm.id)

@@ -7,6 +7,7 @@ Source: VirtualMachine::insert and VirtualMachineNics.cc of oned.
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,7 @@ from typing import Final
 from . import addresses, quotas, vmnuma
 from .access import USE, Caller, Request
 from .cloud import Cloud, now
-from .errors import ALLOCATE, OneError
+from .errors import ACTION, ALLOCATE, OneError
 from .imagecreate import FILES, TYPES
 from .imagelife import (
     LOCKED,
@@ -285,6 +286,37 @@ def create(cloud: Cloud, caller: Caller, template: Template, origin: Origin, hol
     if contexts:
         core.put("CONTEXT", context(cloud, vm, contexts[0]))
     return cloud.insert(vm)
+
+
+def attach_nic(cloud: Cloud, caller: Caller, vm: VM, given: Vector) -> None:
+    """One more NIC for a VM that is off. Raises OneError."""
+    net = _find_net(cloud, caller, given)
+    if net:
+        cloud.authorize(caller, Request(USE, "NET", net))
+    number = 1 + max((int(nic["NIC_ID"]) for nic in vm.template.vectors("NIC")), default=-1)
+    vm.template.add("NIC", _nic(cloud, net, given, vm.id, number))
+    _renew_network_context(cloud, vm)
+
+
+def detach_nic(cloud: Cloud, vm: VM, number: int) -> None:
+    """Takes a NIC from a VM that is off, and gives its lease back. Raises OneError."""
+    nics = vm.template.vectors("NIC")
+    gone = next((nic for nic in nics if nic["NIC_ID"] == str(number)), None)
+    if gone is None:
+        raise OneError(ACTION, f"Could not detach NIC from VM {vm.id}, NIC with ID {number} does not exist.")
+    net = cloud.pool(VNet).get(int(gone.get("NETWORK_ID") or -1))
+    if net:
+        addresses.release_one(net, gone.get("IP", ""))
+        cloud.touch(net)
+    vm.template["NIC"] = [nic for nic in nics if nic is not gone]
+    _renew_network_context(cloud, vm)
+
+
+def _renew_network_context(cloud: Cloud, vm: VM) -> None:
+    """The ETHn_ variables of the NICs that there are now."""
+    for known in vm.template.vectors("CONTEXT"):
+        kept = {key: value for key, value in known.items() if not re.match(r"ETH\d+_", key)}
+        vm.template.put("CONTEXT", context(cloud, vm, kept))
 
 
 def free(cloud: Cloud, vm: VM) -> None:

@@ -14,7 +14,7 @@ from ..model import VM
 from ..template import Template, escape
 from ..vmcontext import context
 from ..vmlife import VmLife
-from ..vmstates import DONE, STOPPED, SUSPENDED, state_name
+from ..vmstates import DONE, POWEROFF, STOPPED, SUSPENDED, state_name
 from ..xmlout import field, header_xml, permissions_xml, text_field
 from .base import Handler, PoolApi
 
@@ -41,6 +41,8 @@ class VmApi(PoolApi[VM]):
             "one.vm.action": self.action,
             "one.vm.recover": self.recover,
             "one.vm.updateconf": self.update_conf,
+            "one.vm.attachnic": self.attach_nic,
+            "one.vm.detachnic": self.detach_nic,
             "one.vmpool.infoextended": self.pool_extended,
             "one.vmpool.infoset": self.pool_set,
         }
@@ -157,6 +159,28 @@ class VmApi(PoolApi[VM]):
         if not known:
             raise OneError(INTERNAL, "Virtual machine does not have context, cannot add a new one.")
         vm.template.put("CONTEXT", context(self.cloud, vm, (known[0] if kind else {}) | given.vectors("CONTEXT")[0]))
+        self.cloud.touch(vm)
+        return number
+
+    def _off(self, caller: Caller, number: int) -> VM:
+        """A VM that is off. Source: DispatchManager::attach_nic, which a live OpenNebula also does while a VM runs."""
+        vm = self.cloud.allowed(caller, VM, number, MANAGE)
+        if vm.state != POWEROFF:
+            raise OneError(ACTION, f"the stand-in changes NICs of a VM in POWEROFF alone, not in {state_name(vm)}")
+        return vm
+
+    def attach_nic(self, caller: Caller, number: int, text: str) -> int:
+        vm = self._off(caller, number)
+        nics = self.cloud.parse(text, INTERNAL).vectors("NIC")
+        if len(nics) != 1:
+            raise OneError(INTERNAL, "The template has no NIC, or more than one")
+        vmcreate.attach_nic(self.cloud, caller, vm, nics[0])
+        self.cloud.touch(vm)
+        return number
+
+    def detach_nic(self, caller: Caller, number: int, nic: int) -> int:
+        vm = self._off(caller, number)
+        vmcreate.detach_nic(self.cloud, vm, nic)
         self.cloud.touch(vm)
         return number
 
