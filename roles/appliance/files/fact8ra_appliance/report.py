@@ -198,7 +198,8 @@ class Reporter:
         if self._said is None:
             return
         state, message, pairs = self._said
-        priority = 6 if state in GOING_ON else 3
+        # Notices, as the watch's unit keeps what is less out of the journal (LogLevelMax).
+        priority = 5 if state in GOING_ON else 3
         text = "\n".join([f"{state}: {message}"] + [f"{name}: {text}" for name, text in pairs])
         self._journal(text, priority, FACT8RA_STATE=str(state), FACT8RA_VARIABLES=" ".join(name for name, _ in pairs))
 

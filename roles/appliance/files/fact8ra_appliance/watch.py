@@ -180,7 +180,8 @@ def main(root: Path = Path("/"), systemd: Systemd | None = None, now: Callable[[
         memory = replace(memory, owed=bool(reporter.onegate_problem))
     judgement.save(path, memory)
     if decision.play:
-        print(f"The boot step is played again: {decision.play}", flush=True)
+        # A notice (sd-daemon(3)).
+        print(f"<5>The boot step is played again: {decision.play}", flush=True)
         systemd.boot_again()
     return 0
 
