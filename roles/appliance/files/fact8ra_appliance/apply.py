@@ -82,7 +82,7 @@ def apply(
     directory.chmod(0o700)
     failure = directory / "failure.json"
     failure.unlink(missing_ok=True)
-    host = {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"}
+    host = {"ansible_connection": "local", "ansible_python_interpreter": str(program.with_name("python"))}
     inventory = {"all": {"children": {group: {"hosts": {name: host}}}}}
     _write(directory / "inventory.json", json.dumps(inventory))
     lines = "".join(f"{json.dumps(key)}: {unsafe(value)}\n" for key, value in variables.items())
@@ -136,6 +136,7 @@ def _environment(scratch: Path, collection: Path) -> dict[str, str]:
         "ANSIBLE_CALLBACK_PLUGINS": str(files / "callback"),
         "ANSIBLE_LOCAL_TEMP": str(scratch / "tmp"),
         "ANSIBLE_REMOTE_TEMP": str(scratch / "tmp"),
+        "PYTHONPATH": str(files / "warm"),
         "PYTHONUNBUFFERED": "1",
         "FACT8RA_FAILURE": str(scratch / "failure.json"),
     }

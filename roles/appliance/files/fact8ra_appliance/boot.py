@@ -26,6 +26,8 @@ from .report import Reporter, State
 from .trouble import Trouble
 
 PLAYBOOK: Final = "appliance_boot.yml"
+#: Name of a SuperLink in the inventory, which nobody dials.
+SUPERLINK: Final = "flower-superlink"
 #: Attempts at what may pass by itself and mostly does not: a task that fails, a context that is not there.
 PATIENCE: Final = 3
 #: Seconds for Flower to say that this SuperNode is online, before the reason is looked for.
@@ -166,7 +168,7 @@ class Boot:
         self.reporter.say(State.CONFIGURING, f"The SuperLink is brought to its context, at {address}")
         if given.get("appliance_run_app", "none") != "none":
             roles |= data.superlink(self.root)
-        self.play(PLAYBOOK, "superlink", "superlink", roles, root=self.root)
+        self.play(PLAYBOOK, "superlink", SUPERLINK, roles, root=self.root)
         keep.remember(context=machine.digest(self._context))
         token = given.get("appliance_join_token")
         etc = self.root / "etc/flower"
