@@ -91,6 +91,16 @@ def test_what_it_says_of_the_service_is_what_the_service_is() -> None:
     assert f"Port {port} of\n" in TEXT
 
 
+def test_another_site_is_asked_for_what_it_needs() -> None:
+    site = json.loads((TEMPLATES / "flower-site.json").read_text(encoding="utf-8"))
+    section = TEXT.split("\n## 5. SuperNodes at other sites\n")[1].split("\n## ")[0]
+    step = section.split("\n3. ")[1].split("\n\n")[0]
+    mandatory = {name for name, text in site["user_inputs"].items() if text.startswith("M|")}
+    assert set(re.findall(r"ONEAPP_FLOWER_[A-Z_]+", step)) == mandatory
+    single = next(app for app in APPS if app["type"] == "VMTEMPLATE")
+    assert set(single["mandatory"]) == mandatory
+
+
 def test_the_apps_are_those_of_the_marketplace() -> None:
     names = {app["name"].removeprefix("fact8ra Flower ") for app in APPS}
     table = [name for cell, _ in promises.rows(TEXT, "App of the marketplace") for name in re.split(r"; |, ", cell)]
