@@ -29,6 +29,7 @@ DEVICE: Final = "dev/disk/by-label/CONTEXT"
 _PATIENCE: Final = 20
 _MOST_BYTES: Final = 1 << 20
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
+_WORD: Final = re.compile(r"""(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\])*""", re.DOTALL)
 _EXPORT: Final = re.compile(rf"^export ({_NAME})=", re.MULTILINE)
 
 Source = Literal["one-context", "device"]
@@ -49,18 +50,22 @@ class Context:
 def exported(text: str) -> dict[str, str]:
     """The variables of one-context's file.
 
-    A value in double quotes is what stands between them, since one-context escapes nothing; in single quotes, or bare,
-    it is a shell's word. A value ends where the next line begins with ``export NAME=``.
+    A value in double quotes is what stands between them, since one-context escapes nothing, and ends where the next
+    line begins with ``export NAME=``; in single quotes, or bare, it is a shell's word.
     """
-    starts = list(_EXPORT.finditer(text))
-    ends = [match.start() for match in starts[1:]] + [len(text)]
     found = {}
-    for match, end in zip(starts, ends, strict=True):
-        raw = text[match.end() : end].rstrip("\n")
-        if len(raw) >= 2 and raw[0] == raw[-1] == '"':
-            found[match[1]] = raw[1:-1]
+    at = 0
+    while match := _EXPORT.search(text, at):
+        begin = match.end()
+        if text.startswith('"', begin):
+            following = _EXPORT.search(text, begin)
+            at = following.start() if following else len(text)
+            raw = text[begin:at].rstrip("\n")
+            found[match[1]] = raw[1:-1] if len(raw) > 1 and raw.endswith('"') else raw
         else:
-            found[match[1]] = _word(raw)
+            word = _WORD.match(text, begin)
+            at = word.end() if word else begin
+            found[match[1]] = _word(text[begin:at])
     return found
 
 
@@ -139,4 +144,4 @@ def _word(raw: str) -> str:
         words = shlex.split(raw, comments=False)
     except ValueError:
         return raw
-    return words[0] if len(words) == 1 else ("" if not raw.strip() else raw)
+    return words[0] if words else ""

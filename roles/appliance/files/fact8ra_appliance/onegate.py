@@ -174,8 +174,9 @@ class OneGate:
         return found
 
     def _json(self, verb: str, path: str) -> dict[str, Any]:
+        content = self._call(verb, path)
         try:
-            answer = json.loads(self._call(verb, path))
+            answer = json.loads(content)
         except ValueError as error:
             raise OneGateForeign(f"{self.endpoint} answers {verb} {path} with something other than JSON") from error
         if not isinstance(answer, dict):
@@ -217,15 +218,19 @@ class OneGate:
 
     def _exchange(self, verb: str, path: str, body: str) -> tuple[int, bytes]:
         """Status and content. Raises OSError, HTTPException."""
-        parts = urlsplit(self.endpoint)
+        try:
+            parts = urlsplit(self.endpoint)
+            port = parts.port
+        except ValueError as error:
+            raise OSError(str(error)) from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise OSError("the address is not one of http or https")
         connection: http.client.HTTPConnection
         if parts.scheme == "https":
             context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=self._timeout, context=context)
+            connection = http.client.HTTPSConnection(parts.hostname, port, timeout=self._timeout, context=context)
         else:
-            connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=self._timeout)
+            connection = http.client.HTTPConnection(parts.hostname, port, timeout=self._timeout)
         late = threading.Event()
 
         def end() -> None:
