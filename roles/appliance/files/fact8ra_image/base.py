@@ -18,6 +18,9 @@ from .system import locked, run
 DPKG_OPTIONS: Final = (
     *(f"path-exclude=/usr/share/{name}/*" for name in DOCUMENTS_LEFT_OUT),
     "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/i18n/locales/*",
+    # The signed image of GRUB has what it needs.
+    "path-exclude=/usr/lib/grub/x86_64-efi/*",
     *(f"path-exclude=/lib/modules/*/kernel/{name}/*" for name in MODULES_LEFT_OUT),
 )
 

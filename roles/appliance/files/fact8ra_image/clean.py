@@ -63,7 +63,7 @@ def clean(tree: Path, *, resolver: str = "") -> None:
                 path.rmdir()
         elif path.name != "copyright":
             path.unlink()
-    (tree / "root/.ssh").mkdir(mode=0o700)
+    (tree / "root/.ssh").mkdir(mode=0o700, parents=True)
     (tree / _MACHINE_ID).write_text("", encoding="utf-8")
     resolv = tree / "etc/resolv.conf"
     resolv.unlink(missing_ok=True)

@@ -186,18 +186,24 @@ def _write_files(recipe: Recipe, tree: Path) -> None:
     (tree / "var/lib/fact8ra").mkdir(mode=0o700, exist_ok=True)
 
 
-#: What makes cloud-init read OpenNebula's context and nothing else, and networkd do what it says.
+#: What makes cloud-init read OpenNebula's context and nothing else, and networkd do what it says. Of
+#: its modules those that the context has a word for.
 MACHINE_FILES: Final = {
     "etc/cloud/cloud.cfg.d/90-fact8ra.cfg": (
         "datasource_list: [OpenNebula, None]\n"
         "datasource: {OpenNebula: {dsmode: net, parseuser: nobody}}\n"
-        "system_info:\n  network: {renderers: [networkd]}\n"
-        "disable_root: false\nssh_pwauth: false\nmanage_etc_hosts: true\n"
+        "system_info:\n  network: {renderers: [networkd]}\n  default_user: {name: root}\n"
+        "users: [default]\ndisable_root: false\nssh_pwauth: false\nmanage_etc_hosts: true\n"
         "growpart: {mode: auto, devices: [/]}\nresize_rootfs: true\n"
+        "cloud_init_modules: [bootcmd, write-files, growpart, resizefs, set_hostname, update_hostname,"
+        " update_etc_hosts, users-groups, ssh]\n"
+        "cloud_config_modules: [runcmd]\n"
+        "cloud_final_modules: [scripts-per-boot, scripts-per-instance, scripts-user]\n"
     ),
     # Root logs in with the keys of the context, as one-context lets it; nobody with a password.
     "etc/ssh/sshd_config.d/50-fact8ra.conf": "PasswordAuthentication no\nPermitRootLogin prohibit-password\n",
     "etc/hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n",
+    "etc/default/locale": "LANG=C.UTF-8\n",
 }
 
 
