@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A context that is wrong, and one that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from appliance_lab import Service, Tenant, Vm, until
+
+pytestmark = [pytest.mark.lab, pytest.mark.root]
+
+WRONG = {
+    "ONEAPP_FLOWER_FLEET_PORT": "99999",
+    "ONEAPP_FLOWER_MAX_BODY_SIZE": "large",
+    "ONEAPP_FLOWER_RUN_ROUNDS": "many",
+    "ONEAPP_FLOWER_FLEET_SOURCES": "10.0.0.0/33",
+    "ONEAPP_FLOWER_TLS_KEY": "bm8ga2V5",
+}
+
+
+def test_everything_that_is_wrong_is_named_in_opennebula(here: Tenant, deleted: Callable[[Service], Service]) -> None:
+    service = deleted(here.instantiate(inputs={"ONEAPP_FLOWER_JOIN_TOKEN": "short"}, superlink=WRONG))
+    until(lambda: bool(service.vms("superlink")), "the VM is made", service.told)
+    vm = service.superlink
+    said = vm.until("CONTEXT_INVALID")
+    missing = [name for name in (*WRONG, "ONEAPP_FLOWER_JOIN_TOKEN") if name not in said["FLOWER_PROBLEMS"]]
+    assert not missing, said["FLOWER_PROBLEMS"]
+    assert "bm8ga2V5" not in said["FLOWER_PROBLEMS"]
+    assert "short" not in said["FLOWER_PROBLEMS"].replace("shortest", "")
+    assert said.get("READY") != "YES"
+    assert service.state == "DEPLOYING"
+    page = vm.run("cat /run/fact8ra/status")
+    console = (vm.tenant.state / "machines" / f"{vm.tenant.site}-{vm.id}" / "console.log").read_text(errors="replace")
+    journal = vm.run("journalctl --boot -u fact8ra-appliance -o cat")
+    for name in WRONG:
+        assert all(name in text for text in (page, console, journal))
+    assert vm.run("systemctl is-active flower-superlink nginx || true").split() == ["inactive"] * 2
+
+
+def test_a_context_that_is_mended_and_a_reboot(here: Tenant, deleted: Callable[[Service], Service]) -> None:
+    service = deleted(here.instantiate(superlink={"ONEAPP_FLOWER_FLEET_PORT": "none"}))
+    until(lambda: bool(service.vms("superlink")), "the VM is made", service.told)
+    superlink = service.superlink
+    assert "ONEAPP_FLOWER_FLEET_PORT" in superlink.until("CONTEXT_INVALID")["FLOWER_PROBLEMS"]
+    _change(superlink, ONEAPP_FLOWER_FLEET_PORT="9443")
+    superlink.reboot()
+    said = superlink.until("READY")
+    assert said["FLOWER_PROBLEMS"] == ""
+    assert said["FLOWER_ADDRESS"].endswith(":9443")
+    service.until_online(2)
+    service.until("RUNNING")
+    fingerprint, address = said["FLOWER_FINGERPRINT"], superlink.address
+
+    # Once more, with nodes that know it: they follow to the other port, and nothing that they pinned is new.
+    _change(superlink, ONEAPP_FLOWER_FLEET_PORT="9444", ONEAPP_FLOWER_LOG_LEVEL="DEBUG")
+    superlink.reboot()
+    until(lambda: superlink.attributes["FLOWER_ADDRESS"] == f"{address}:9444", "it is at the port", superlink.told)
+    assert superlink.attributes["FLOWER_FINGERPRINT"] == fingerprint
+    assert "FLWR_LOG_LEVEL=DEBUG" in superlink.run(
+        "systemctl show flower-superlink -p Environment; cat /etc/flower/*.env || true"
+    )
+    for node in service.supernodes:
+        until(
+            lambda vm=node: f"{address}:9444" in vm.attributes["FLOWER_MESSAGE"] and vm.says == "ONLINE",
+            "followed",
+            node.told,
+        )  # type: ignore[misc]
+
+
+def _change(vm: Vm, **variables: str) -> None:
+    """Give a VM other variables, as Sunstone's form Update Configuration does."""
+    inner = ",".join(f'{name}="{value}"' for name, value in variables.items())
+    vm.tenant.one("one.vm.updateconf", vm.id, f"CONTEXT=[{inner}]", 1)
