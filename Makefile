@@ -114,6 +114,11 @@ test-gpu: dev-venv flwr-venv ## GPU passthrough on an emulated hypervisor that r
 	tools/need.sh mmdebstrap:mmdebstrap qemu-img:qemu-utils qemu-system-x86_64:qemu-system-x86 ssh:openssh-client
 	tools/pytest.sh tests/gpu $(GPU_TESTS) -x -n 2 --dist loadfile --durations 0 --durations-min 1 $(ARGS)
 
+.PHONY: test-appliance
+test-appliance: dev-venv lab-packages ## The appliances, from their build to a trained model: booted under QEMU, and as hosts of a lab
+	tools/need.sh mmdebstrap:mmdebstrap qemu-img:qemu-utils qemu-system-x86_64:qemu-system-x86 mcopy:mtools mkfs.vfat:dosfstools
+	tools/pytest.sh tests/appliance -x --durations 0 --durations-min 1 -s $(ARGS)
+
 .PHONY: e2e
 e2e: dev-venv flwr-venv ## The federation from nothing to a trained model, and back
 	tools/need.sh tshark:tshark

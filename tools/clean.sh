@@ -6,14 +6,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 state=/var/lib/fact8ra-lab
-caches=(/var/cache/fact8ra-lab "${XDG_CACHE_HOME:-$HOME/.cache}/fact8ra.flower")
+# The lab of the appliances is beside the other one (tests/support/appliance_world.py).
+appliances=/var/lib/fact8ra-appliance-lab
+caches=(/var/cache/fact8ra-lab /var/cache/fact8ra-appliance "${XDG_CACHE_HOME:-$HOME/.cache}/fact8ra.flower")
 
 # remains: what of the lab is on this machine, one line each.
 remains() {
-    [ ! -e "$state" ] || echo "directory $state"
+    for directory in "$state" "$appliances"; do
+        [ ! -e "$directory" ] || echo "directory $directory"
+    done
     # The first argument of awk must not be in its own command line as a whole.
     ps -eo pid=,args= | awk '/[f]act8ra_lab|[f]act8ra-lab\// {print "process " $0}'
-    awk -v state="$state" '$5 ~ "^" state {print "mount " $5}' /proc/self/mountinfo
+    awk -v states="^($state|$appliances)" '$5 ~ states {print "mount " $5}' /proc/self/mountinfo
     find /run/netns -mindepth 1 -maxdepth 1 -name 'f8-*' -printf 'network namespace %f\n' 2>/dev/null || true
     ip -brief link 2>/dev/null | awk '$1 ~ /^(f8|br-site)/ {print "network interface " $1}'
     ip route 2>/dev/null | awk '/^10\.71\./ {print "route " $0}'
@@ -21,7 +25,10 @@ remains() {
 
 if [ -n "$(remains)" ]; then
     [ -x .venv/bin/ansible-playbook ] || make --no-print-directory venv
-    .venv/bin/ansible-playbook playbooks/lab.yml --extra-vars lab_state=absent
+    for directory in "$state" "$appliances"; do
+        .venv/bin/ansible-playbook playbooks/lab.yml --extra-vars lab_state=absent \
+            --extra-vars "lab_state_directory=$directory"
+    done
 fi
 
 find . -path ./.git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -2,7 +2,7 @@
 """OneGate that is silent or refuses, a clock that is a year off, a disk that is full or cannot be written.
 
 A host of the lab is a container: it has this computer's clock and kernel. So it is OneGate's clock that is a year off
-here, and the disk is a file system that is laid over /var/lib/fact8ra. The boot under QEMU has clock and disk of its own.
+here, and the disk is a file system that is laid over /var/lib/fact8ra; the boot under QEMU has a clock and a disk.
 """
 
 from __future__ import annotations
