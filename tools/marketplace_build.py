@@ -102,11 +102,8 @@ def _text(appliance: Any, key: str, directory: pathlib.Path) -> str:
 
 def _sums(path: pathlib.Path) -> dict[str, str]:
     """Checksums by name, as sha256sum writes them."""
-    found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        digest, _, name = line.partition(" ")
-        found[name.lstrip(" *").removeprefix("./")] = digest
-    return found
+    pairs = (line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines())
+    return {pair[1].lstrip("*").removeprefix("./"): pair[0] for pair in pairs if len(pair) == 2}
 
 
 def _digests(path: pathlib.Path) -> tuple[str, str]:

@@ -126,7 +126,7 @@ NO_BUILD: dict[str, tuple[Callable[[Path], Any], str]] = {
         "has the checksum .*, and SHA256SUMS says",
     ),
     "unnamed": (
-        lambda root: (root / "flower-superlink/SHA256SUMS").write_text("", encoding="utf-8"),
+        lambda root: (root / "flower-superlink/SHA256SUMS").write_text("torn\n", encoding="utf-8"),
         "SHA256SUMS says nothing of it",
     ),
     "no-version": (
@@ -176,7 +176,7 @@ def test_a_version_has_its_changes(
     with pytest.raises(marketplace.SourceError, match=r"says nothing of 1\.1\.0"):
         marketplace.sections(release)
     (tmp_path / "changelog.yml").write_text("next: {fixed: [It]}\n'1.0.0': {added: [The first]}\n", encoding="utf-8")
-    titles = [title for title, _ in marketplace.sections(release)]
+    titles = [title for title, changes in marketplace.sections(release) if changes]
     assert titles == [f"[{release.app_version}] - {release.date:%Y-%m-%d}", "[1.0.0]"]
 
 
