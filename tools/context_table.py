@@ -80,6 +80,9 @@ def entry_of(name: str, raw: dict[str, Any]) -> dict[str, Any]:
         TableError: When what context.yml says cannot be.
     """
     becomes = raw["becomes"] if isinstance(raw["becomes"], dict) else dict.fromkeys(raw["kinds"], raw["becomes"])
+    for target in becomes.values():
+        if target.count(".") != 1:
+            raise TableError(f"{name}: becomes is {target}; it must be role.option")
     targets = {kind: target.split(".") for kind, target in becomes.items()}
     for role, option in targets.values():
         if option not in options(role):
@@ -100,7 +103,7 @@ def entry_of(name: str, raw: dict[str, Any]) -> dict[str, Any]:
         "input": raw["input"],
         "form": form,
         "options": choices_of(raw, option),
-        "default": default_of(option, raw["input"]),
+        "default": str(raw["default"]) if "default" in raw else default_of(option, raw["input"]),
         "initial": option.get("default") if role == "appliance" else None,
         "unit": raw.get("unit", ""),
         "secret": bool(option.get("no_log")),

@@ -73,16 +73,20 @@ def test_what_the_tenant_asks_for_is_in_the_templates(cloud: Cloud, tmp_path: Pa
         appliance_service_supernode_memory=1024,
         appliance_service_supernode_disk_size=6000,
         appliance_service_superlink_vcpu=4,
+        appliance_service_gpus=2,
     ).succeeded()
     body = cloud.services()["digits"]
     superlink, supernode = body["roles"]
     assert [supernode[key] for key in ("cardinality", "min_vms", "max_vms")] == [5, 3, 8]
     assert superlink["user_inputs"]["ONEAPP_FLOWER_RUN_MIN_NODES"].endswith("|1..1000|3")
     assert superlink["user_inputs"]["ONEAPP_FLOWER_FLEET_PORT"].endswith("| |443")
+    assert supernode["user_inputs"]["ONEAPP_FLOWER_GPUS"].endswith("|0..16|2")
     assert body["networks"]["Private"].endswith("|id:")
     vms = {name: contents(each) for name, each in cloud.templates().items()}
     assert vms["digits-superlink"]["VCPU"] == "4"
     assert vms["digits-supernode"]["MEMORY"] == "1024"
+    assert vms["digits-supernode"]["PCI"] == {"VENDOR": "10de"}
+    assert (vms["digits-supernode"]["OS"]["FIRMWARE"], vms["digits-superlink"]["OS"]) == ("UEFI", {"ARCH": "x86_64"})
     assert vms["digits-supernode"]["DISK"]["SIZE"] == "6000"
     assert vms["digits-supernode"]["DISK"]["IMAGE_ID"] == str(cloud.image("flower-supernode-sklearn"))
     assert ("TCP", "inbound", "443", "10.8.0.0") in cloud.groups()["digits-superlink"]

@@ -62,6 +62,7 @@ def test_a_file_that_differs_or_lacks_is_named(copy: Path, capsys: pytest.Captur
         ({"form": 'a "quoted" word'}, "the text of the form is"),
         ({"form": "a $VARIABLE"}, "the text of the form is"),
         ({"becomes": "nvidia_guest.nvidia_guest_gpus"}, "an input of the type number needs a default"),
+        ({"becomes": "federation_name"}, "becomes is federation_name; it must be role.option"),
     ],
 )
 def test_a_table_that_cannot_be(change: dict[str, Any], message: str) -> None:
