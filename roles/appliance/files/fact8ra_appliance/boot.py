@@ -207,7 +207,9 @@ class Boot:
                 # What does not need to know the SuperLink is done while it is waited for.
                 self._wait(failure, roles, keep)
             raise
-        roles |= {"supernode_superlink_address": found.host, "supernode_superlink_port": found.port}
+        # The inventory has no SuperLink to take the address from.
+        roles |= {"superlink_address": found.host, "supernode_superlink_address": found.host}
+        roles |= {"supernode_superlink_port": found.port}
         if not self._admitted(found.address, found.port, keep):
             self.reporter.say(State.CONFIGURING, f"The firewall is opened to the SuperLink at {found.address}")
             self._prepare(roles, keep, found.address)
