@@ -28,7 +28,7 @@ SUMS: Final = "SHA256SUMS"
 TOOLS: Final = ("unshare", "chroot", "tar", "cp", "systemctl")
 DEBIAN_TOOLS: Final = ("mmdebstrap",)
 DISK_TOOLS: Final = ("mke2fs", "mkfs.vfat", "mcopy", "sfdisk", "qemu-img")
-GIVEN_TOOLS: Final = ("qemu-img", "sfdisk", "debugfs", "mke2fs")
+GIVEN_TOOLS: Final = ("qemu-img", "sfdisk", "debugfs", "dumpe2fs", "mke2fs", "fallocate")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,8 @@ def _build(recipe: Recipe, options: Options, directory: Path) -> None:
         root = Path(scratch) / "rootfs"
         base.make(recipe, root, options.cache)
         tree.fill(recipe, root, options.cache, given=options.wheelhouse, index=options.index)
-        if "qcow2" in recipe.formats:
+        own_disk = "qcow2" in recipe.formats and not (recipe.base and Path(recipe.base).is_file())
+        if own_disk:
             disk.prepare(recipe, root)
         clean.clean(root, resolver=_resolver(root))
         clean.settle_times(root)
@@ -144,10 +145,10 @@ def _build(recipe: Recipe, options: Options, directory: Path) -> None:
         files = _write_lists(recipe, root, final)
         if "qcow2" in recipe.formats:
             files.append(f"{name}.qcow2")
-            if recipe.base and Path(recipe.base).is_file():
-                given.write(Path(recipe.base), root, final / files[-1])
-            else:
+            if own_disk:
                 disk.write(recipe, root, final / files[-1], Path(scratch))
+            else:
+                given.write(Path(recipe.base), root, final / files[-1], size)
         if "directory" in recipe.formats:
             run(["cp", "-a", "--reflink=auto", str(root), str(final / "rootfs")])
         (final / SUMS).write_text("".join(f"{_sha256(final / file)}  {file}\n" for file in files), encoding="utf-8")
