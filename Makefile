@@ -116,7 +116,9 @@ test-gpu: dev-venv flwr-venv ## GPU passthrough on an emulated hypervisor that r
 
 .PHONY: test-appliance
 test-appliance: dev-venv lab-packages ## The appliances, from their build to a trained model: booted under QEMU, and as hosts of a lab
-	tools/need.sh mmdebstrap:mmdebstrap qemu-img:qemu-utils qemu-system-x86_64:qemu-system-x86 mcopy:mtools mkfs.vfat:dosfstools
+	tools/need.sh mmdebstrap:mmdebstrap qemu-img:qemu-utils mkfs.vfat:dosfstools mcopy:mtools sfdisk:fdisk mke2fs:e2fsprogs \
+		qemu-system-x86_64:qemu-system-x86 ssh:openssh-client genisoimage:genisoimage
+	[ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || tools/need.sh :ovmf
 	tools/pytest.sh tests/appliance -x --durations 0 --durations-min 1 -s $(ARGS)
 
 .PHONY: e2e

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from fact8ra_image import base, build, clean, given, recipe, tree
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]

@@ -12,8 +12,10 @@ from typing import Final
 
 from . import given
 from .recipe import COMMON, DOCUMENTS_LEFT_OUT, EPOCH, MACHINE, MODULES_LEFT_OUT, SUITE, Recipe, debian_packages
-from .system import locked, run
+from .system import locked, run, scratch_parent
 
+#: Bytes that Debian's packages take unpacked.
+_NEEDED: Final = 1_500_000_000
 #: What dpkg leaves out, also when the machine is updated.
 DPKG_OPTIONS: Final = (
     *(f"path-exclude=/usr/share/{name}/*" for name in DOCUMENTS_LEFT_OUT),
@@ -66,7 +68,7 @@ def _debian(recipe: Recipe, cache: Path) -> Path:
                         *sources(recipe),
                     ],
                     timeout=1800,
-                    environment={"SOURCE_DATE_EPOCH": str(EPOCH)},
+                    environment={"SOURCE_DATE_EPOCH": str(EPOCH), "TMPDIR": str(scratch_parent(cache, _NEEDED))},
                 )
                 new.rename(archive)
     return archive
