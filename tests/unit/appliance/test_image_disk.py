@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from fact8ra_image import disk
+from fact8ra_image import disk, given
 from fact8ra_image.system import ImageError
 
 
@@ -49,3 +49,18 @@ def test_the_boot_code_loads_the_core_image_where_it_is() -> None:
 def test_a_core_image_that_its_partition_has_no_room_for() -> None:
     with pytest.raises(ImageError, match="core image has 1048577 bytes"):
         disk.boot_sectors(bytes(512), bytes((1 << 20) + 1))
+
+
+def test_the_largest_partition_of_a_given_image_is_looked_at_first() -> None:
+    table = {
+        "sectorsize": 512,
+        "partitions": [
+            {"node": "disk.raw1", "start": 262144, "size": 4000000},
+            {"node": "disk.raw14", "start": 2048, "size": 6144},
+            {"node": "disk.raw15", "start": 8192, "size": 253952},
+        ],
+    }
+    first, *others = given.candidates(table)
+    assert first == given.Root(1, 262144 * 512, 4000000 * 512, True)
+    assert [(root.number, root.last) for root in others] == [(15, False), (14, False)]
+    assert given.candidates({}) == []
