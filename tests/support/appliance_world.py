@@ -22,6 +22,8 @@ from fact8ra_lab.hosts._system import Paths
 
 STATE = Path("/var/lib/fact8ra-appliance-lab")
 SITES = {"afive": 55, "asix": 56}
+#: Where SuperNodes come from: the sites, and a network of the tenant's own.
+NETWORKS = [*(f"10.71.{number}.0/24" for number in SITES.values()), "10.80.0.0/24"]
 IMAGES = ("flower-superlink", "flower-supernode-sklearn")
 
 
@@ -36,14 +38,15 @@ class World:
     def started(cls) -> Iterator[World]:
         """The lab with its images, from nothing and back to nothing.
 
-        With FACT8RA_LAB=running what runs is used and left, and only what is missing is made.
+        With FACT8RA_LAB=running what runs is used as it is and left; where nothing does it is made and left.
         """
         running = os.environ.get("FACT8RA_LAB") == "running"
         if not running:
             remove()
         try:
             world = cls()
-            world.up()
+            if not STATE.exists():
+                world.up()
             yield world
         finally:
             if not running:
@@ -80,7 +83,7 @@ def build() -> dict[str, Path]:
     return {name: STATE / "images" / name / "rootfs" for name in IMAGES}
 
 
-def upload(tenants: Sequence[Tenant], name: str, **variables: str) -> None:
+def upload(tenants: Sequence[Tenant], name: str, **variables: Any) -> None:
     """Give tenants a service, by the role as they play it themselves."""
     hosts = {
         tenant.site: {
@@ -96,7 +99,7 @@ def upload(tenants: Sequence[Tenant], name: str, **variables: str) -> None:
     inventory = STATE / "tenants.json"
     inventory.touch(mode=0o600)
     inventory.write_text(json.dumps({"all": {"children": {"sites": {"hosts": hosts}}}}), encoding="utf-8")
-    given = {"appliance_service_name": name, **variables}
+    given = {"appliance_service_name": name, "appliance_service_fleet_sources": NETWORKS, **variables}
     play("appliance_service", "-e", json.dumps(given), inventory=inventory).succeeded()
 
 

@@ -106,3 +106,12 @@ def test_scaling_up_and_down_and_never_under_the_minimum(service: Service) -> No
     service.until("RUNNING")
     assert len(service.supernodes) == 2
     service.until_online(2)
+
+
+def test_on_a_network_of_the_tenants_own(here: Tenant, deleted: Callable[[Service], Service]) -> None:
+    """Behind a router of its own, from where OneGate is reached and nothing else of the site is."""
+    net = here.network("own", "br-own", "10.80.0.10", 50, "10.80.0.1")
+    service = deleted(here.instantiate(net=net))
+    service.until_online(2)
+    service.until("RUNNING")
+    assert service.superlink.address.startswith("10.80.0.")
