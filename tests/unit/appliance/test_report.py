@@ -129,7 +129,7 @@ def test_a_onegate_that_fails_is_on_the_page_and_stops_nothing(tmp_path: Path, j
     assert not said.ready()
     gate.broken = False
     assert said.ready()
-    assert gate.told == [{"READY": "YES"}]
+    assert (gate.told[0]["READY"], gate.told[0]["FLOWER_STATE"]) == ("YES", "READY")
     assert "could not be told" not in (tmp_path / "run/fact8ra/status").read_text()
 
 

@@ -118,28 +118,28 @@ class Reporter:
         self._to_onegate(urgent=fresh and state not in GOING_ON)
 
     def ready(self) -> bool:
-        """Tell OneGate READY=YES, by which OneFlow goes on; returns whether it is told, or there is none to tell."""
+        """Tell OneGate the state and READY=YES, by which OneFlow goes on; whether that is done, or none is there."""
         if self.gate is None:
             return True
-        return self._tell({"READY": "YES"}, self.gate)
+        return self._tell({**self._attributes(), "READY": "YES"}, self.gate)
+
+    def _attributes(self) -> dict[str, str]:
+        """What OneGate is told of the state."""
+        if self._said is None:
+            return {}
+        state, message, pairs = self._said
+        return {
+            "FLOWER_STATE": str(state),
+            "FLOWER_MESSAGE": _shortened(message),
+            "FLOWER_PROBLEMS": _shortened("; ".join(f"{name}: {text}" for name, text in pairs)),
+            "FLOWER_SINCE": self._since,
+        }
 
     def _to_onegate(self, urgent: bool) -> None:
-        if self.gate is None or self._said is None:
+        if self.gate is None or (not urgent and time.monotonic() < self._quiet_until):
             return
-        if not urgent and time.monotonic() < self._quiet_until:
-            return
-        state, message, pairs = self._said
         # What is said in passing waits for nobody.
-        gate = self.gate if urgent else self.gate.patient()
-        self._tell(
-            {
-                "FLOWER_STATE": str(state),
-                "FLOWER_MESSAGE": _shortened(message),
-                "FLOWER_PROBLEMS": _shortened("; ".join(f"{name}: {text}" for name, text in pairs)),
-                "FLOWER_SINCE": self._since,
-            },
-            gate,
-        )
+        self._tell(self._attributes(), self.gate if urgent else self.gate.patient())
 
     def _tell(self, attributes: dict[str, str], gate: OneGate) -> bool:
         """Publish what OneGate does not hold yet; a failure is told where it can be."""
