@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""docs/security.md on the mode without a controller names tests that exist, and what it says of limits is the code's."""
+"""docs/security.md on the mode without a controller names tests that exist, and limits that are those of the code."""
 
 from __future__ import annotations
 
