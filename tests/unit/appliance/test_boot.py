@@ -8,6 +8,7 @@ What is played, the SuperLink and its answers are stand-ins here; molecule, QEMU
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -332,6 +333,22 @@ class TestSuperNode:
         assert world.played[0][2]["firewall_superlink_addresses"] == ["any"]
         assert "firewall_superlink_addresses" not in world.played[1][2]
         assert ("WAITING_FOR_SUPERLINK", "none yet. It is tried again by itself") in world.states
+
+    def test_the_state_does_not_go_to_and_fro_while_the_superlink_is_silent(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        silences = [Trouble("WAITING_FOR_SUPERLINK", "it does not answer", again=True)] * 5
+        joined = join.join
+
+        def attempt(*arguments: Any, **keywords: Any) -> Any:
+            if silences:
+                raise silences.pop()
+            return joined(*arguments, **keywords)
+
+        monkeypatch.setattr(join, "join", attempt)
+        assert world.boot() == 0
+        states = [state for state, _same in itertools.groupby(state for state, _message in world.states)]
+        assert states == ["BOOTING", "JOINING", "WAITING_FOR_SUPERLINK", "CONFIGURING", "ONLINE"]
 
     def test_a_superlink_that_moved_is_let_through_the_firewall_first(self, world: World) -> None:
         world.boot()

@@ -117,6 +117,7 @@ class Boot:
     _gate: OneGate | None = None
     _context: dict[str, str] = field(default_factory=dict, repr=False)
     _waited: bool = False
+    _stopped_by: State | None = None
 
     def run(self) -> int:
         """Attempt until it is done, or nothing but a person can help; returns the exit status."""
@@ -135,6 +136,7 @@ class Boot:
                 self.reporter.say(failure.state, failure.message, failure.problems)
                 return 1
             self.reporter.say(failure.state, f"{failure.message}. {_AGAIN}", failure.problems)
+            self._stopped_by = failure.state
             self.sleep(pause)
         return 1
 
@@ -214,7 +216,9 @@ class Boot:
             self.reporter.say(State.CONFIGURING, f"The firewall is opened to the SuperLink at {found.address}")
             self._prepare(roles, keep, found.address)
         checks.clock(lambda: checks.superlink(found.host, found.port), root=self.root, servers=_servers(roles))
-        self.reporter.say(State.JOINING, f"SuperNode {me.name} joins the SuperLink at {found.address}")
+        if self._stopped_by is not State.WAITING_FOR_SUPERLINK:
+            # Else the state would go to and fro with every attempt while the SuperLink is waited for.
+            self.reporter.say(State.JOINING, f"SuperNode {me.name} joins the SuperLink at {found.address}")
         joined = join.join(found, me, how, given=fingerprint, token=token, vm_id=vm_id, gate=self._gate, pins=pins)
         join.install(keep.pki, joined.ca)
         believed = f"its CA has the fingerprint {shown(joined.fingerprint)} ({_BELIEVED[joined.how]})"

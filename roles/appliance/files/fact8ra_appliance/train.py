@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .apply import COLLECTION, ApplyFailed, apply
+from .boot import SUPERLINK
 from .context import ContextMissing, read
 from .machine import Image, gate
 from .onegate import OneGate, OneGateError
@@ -158,7 +159,7 @@ def main(arguments: list[str] | None = None, root: Path = Path("/")) -> int:
         Store(root),
         teller.say,
         lambda: online(root),
-        play(root, "superlink", {"federation_name": name}),
+        play(root, SUPERLINK, {"federation_name": name}),
         root / RUNS,
     )
     status = conductor.conduct(again)
