@@ -320,7 +320,7 @@ class TestSupernode:
         node.look(3)
         assert node.said == (
             "OFFLINE",
-            "flower-superexec-client.service is failed, so that no app trains here: the journal's reason",
+            "flower-superexec-client.service is failed, so that no app trains here; journalctl -u of it says why",
         )
         node.look(3)
         assert node.boots == 1, "what systemd does not mend in three minutes, the boot step tries to"

@@ -96,7 +96,12 @@ def look_at_supernode(
     if said == "online":
         down = systemd.down("flower-supernode.service", "flower-superexec-client.service")
         if down:
-            return Seen(State.OFFLINE, f"{down[0]}, so that no app trains here: {why_offline()}", "units", 6)
+            return Seen(
+                State.OFFLINE,
+                f"{', '.join(down)}, so that no app trains here; journalctl -u of it says why",
+                "units",
+                6,
+            )
         alert = ""
         ends = certificate_ends(pin.ca.encode())
         if ends is not None and ends - time.time() < _DAYS * 86400:
