@@ -104,7 +104,11 @@ def entry_of(name: str, raw: dict[str, Any]) -> dict[str, Any]:
         "form": form,
         "options": choices_of(raw, option),
         "default": str(raw["default"]) if "default" in raw else default_of(option, raw["input"]),
-        "initial": option.get("default") if role == "appliance" else None,
+        "initial": option.get("default")
+        if role == "appliance"
+        else raw.get("default")
+        if option.get("required")
+        else None,
         "unit": raw.get("unit", ""),
         "secret": bool(option.get("no_log")),
     }

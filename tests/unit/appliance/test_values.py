@@ -289,3 +289,11 @@ def test_the_configuration_of_apps_has_types() -> None:
     value: Any = validate({f"{PREFIX}NODE_CONFIG": text}, "supernode").variables["supernode_node_config"]
     assert value == {"a": 1, "b": 0.5, "c": True, "d": "x=y", "e": False, "f": "", "g": 1000.0, "h": "0x1"}
     assert [type(value[key]) for key in "abcd"] == [int, float, bool, str]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_no_role_has_a_default_for_is_there_with_nothing_given(kind: str) -> None:
+    found = validate({}, kind).variables
+    assert found["federation_name"] == "flower"
+    assert found["appliance_log_level"] == "INFO"
+    assert {name for name in found if not name.startswith("appliance_")} == {"federation_name"}

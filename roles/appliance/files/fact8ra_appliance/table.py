@@ -31,7 +31,7 @@ class Entry:
         form: Text of the form.
         options: What the form offers: words with commas between them, `least..greatest`, or a space for nothing.
         default: What the form begins with; empty for nothing.
-        initial: The default of an option of the role appliance, None for others, whose roles have their own.
+        initial: What the VM takes where nothing is given; None for options whose roles have a default of their own.
         unit: Unit of the value, or empty.
         secret: Whether the value is never shown.
     """

@@ -42,8 +42,8 @@ class Validated:
     """What came of a context.
 
     Attributes:
-        variables: The roles' variables by name, of the option's type. Those of the role appliance are all there, with
-            their default where nothing is given; those of other roles only where they are given.
+        variables: The roles' variables by name, of the option's type. Those of the role appliance, and what a role
+            requires, are all there, with their default where nothing is given; others only where they are given.
         problems: Everything that is wrong. With any, the variables are not to be used.
         notes: What is right, but may not be what was meant.
     """
@@ -146,7 +146,7 @@ def _unknown(name: str, kind: str) -> Problem:
 def _defaults(kind: str) -> Iterator[tuple[str, object]]:
     for entry in table().values():
         role, option = entry.becomes.get(kind, ("", ""))
-        if role == "appliance":
+        if role == "appliance" or (option and entry.initial is not None):
             yield option, entry.initial
 
 
