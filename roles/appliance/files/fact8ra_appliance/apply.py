@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ COLLECTION: Final = Path(__file__).resolve().parents[4]
 SCRATCH: Final = "run/fact8ra/boot"
 BIN: Final = Path("/opt/fact8ra/venv/bin")
 _LAST_LINES: Final = 5
+_PAIR: Final = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 
 
 class ApplyFailed(Exception):
@@ -35,16 +37,23 @@ class ApplyFailed(Exception):
 
 def unsafe(value: Any) -> str:
     """A value as YAML in which every text is marked as one that is no template. Raises TypeError."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int):
         return json.dumps(value)
+    if isinstance(value, float):
+        # A number with an exponent needs a point in YAML.
+        return re.sub(r"^(-?[0-9]+)e", r"\1.0e", json.dumps(value))
     if isinstance(value, str):
-        # A JSON string is one of YAML in double quotes.
-        return f"!unsafe {json.dumps(value)}"
+        return f"!unsafe {_quoted(value)}"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(str(key))}: {unsafe(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_quoted(str(key))}: {unsafe(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence):
         return "[" + ", ".join(unsafe(item) for item in value) + "]"
     raise TypeError(f"a variable cannot be a {type(value).__name__}")
+
+
+def _quoted(text: str) -> str:
+    """A JSON string, which is one of YAML in double quotes, but for what JSON writes as two surrogates."""
+    return _PAIR.sub(lambda pair: "\\U" + format(ord(json.loads('"' + pair[0] + '"')), "08x"), json.dumps(text))
 
 
 def apply(

@@ -118,7 +118,7 @@ class Reporter:
         self._to_onegate(urgent=fresh and state not in GOING_ON)
 
     def ready(self) -> bool:
-        """Tell OneGate the state and READY=YES, by which OneFlow goes on; whether that is done, or none is there."""
+        """Tell OneGate the state and READY=YES, by which OneFlow goes on; returns whether nothing is left to tell."""
         if self.gate is None:
             return True
         return self._tell({**self._attributes(), "READY": "YES"}, self.gate)
