@@ -15,6 +15,7 @@ from .recipe import (
     COLLECTION,
     COMMON,
     EDGE_FILES,
+    EPOCH,
     Recipe,
     collection_files,
     collection_version,
@@ -139,7 +140,7 @@ def _install_ansible(tree: Path, cache: Path, given: str, index: str) -> None:
 def _install_flower(recipe: Recipe, tree: Path, cache: Path, given: str, index: str) -> None:
     """Play the role flower's own install step, for which the wheels are all that there is of a network."""
     house = wheels.wheelhouse(recipe.flavour.lock, cache, given=given, index=index)
-    variables = {**flower_variables(recipe), "flower_wheelhouse": _WHEELS, "flower_time_sync": True}
+    variables = {**flower_variables(recipe), "flower_wheelhouse": _WHEELS, "image_epoch": EPOCH}
     inside(
         tree,
         [
