@@ -19,10 +19,17 @@ import sys
 from typing import Any
 
 # The image's own code runs here as nobody, with no network, no right and nothing of the node.
-_CONFINED = (
-    "--rm --pull=never --network=none --cgroups=disabled --read-only --cap-drop=all --user=65534:65534"
-    " --security-opt=no-new-privileges --log-driver=none"
-).split()
+_CONFINED = [
+    "--rm",
+    "--pull=never",
+    "--network=none",
+    "--cgroups=disabled",
+    "--read-only",
+    "--cap-drop=all",
+    "--user=65534:65534",
+    "--security-opt=no-new-privileges",
+    "--log-driver=none",
+]
 
 
 class ImageError(Exception):
@@ -94,8 +101,8 @@ def bring(request: dict[str, Any]) -> None:
             pull(image)
     for image in missing(images):
         raise ImageError(
-            f"{image} is in none of flower_image_archives, which brought {known_digests(image)}. An archive that keeps the"
-            " digest is made with: skopeo copy --preserve-digests docker://IMAGE oci-archive:FILE:NAME:TAG"
+            f"{image} is in none of flower_image_archives, which brought {known_digests(image)}. An archive that keeps"
+            " the digest is made with: skopeo copy --preserve-digests docker://IMAGE oci-archive:FILE:NAME:TAG"
         )
     for entry in request["images"]:
         check_version(entry["image"], entry["program"], request["version"])
