@@ -121,6 +121,11 @@ test-appliance: dev-venv lab-packages ## The appliances, from their build to a t
 	[ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || tools/need.sh :ovmf
 	tools/pytest.sh tests/appliance -x --durations 0 --durations-min 1 -s $(ARGS)
 
+.PHONY: test-containers
+test-containers: dev-venv lab-packages ## The services in containers under podman, on booted hosts, and the way from there and back
+	tools/need.sh mmdebstrap:mmdebstrap ssh:openssh-client
+	tools/pytest.sh tests/containers -x --durations 0 --durations-min 1 $(ARGS)
+
 .PHONY: e2e
 e2e: dev-venv flwr-venv ## The federation from nothing to a trained model, and back
 	tools/need.sh tshark:tshark

@@ -49,6 +49,7 @@ LONG_STAGES = {
     "test-gpu": 2700,
     "molecule-gpu": 600,
     "test-appliance": 5400,
+    "test-containers": 2700,
     "adversarial": 7200,
 }
 # Stages that run, one after the other, at the side of another: that one mostly keeps one core busy, and so do they.
