@@ -21,7 +21,7 @@ from fact8ra_lab.hosts._system import wait_until
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 # Translated code on a busy machine; a real one takes seconds.
-PATIENCE = 900
+PATIENCE = 1800
 # What `make appliance` leaves by default.
 OUTPUT = Path("~/.fact8ra/appliances").expanduser()
 CACHE = Path("/var/cache/fact8ra-appliance")

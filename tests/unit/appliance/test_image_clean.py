@@ -83,3 +83,15 @@ def test_the_size_counts_blocks_and_each_file_once(tmp_path: Path) -> None:
     (tmp_path / "b").hardlink_to(tmp_path / "a")
     (tmp_path / "c").symlink_to("a")
     assert clean.used_bytes(tmp_path) == 2 * 4096 + 4096
+
+
+def test_uv_forgets_where_wheels_came_from(tree: Path) -> None:
+    info = tree / "opt/flower/venvs/1/lib/python3.11/site-packages/flwr-1.41.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "uv_cache.json").write_text("{}")
+    kept = "flwr/__init__.py,sha256=x,1\nflwr-1.41.0.dist-info/RECORD,,\n"
+    (info / "RECORD").write_text(kept + "flwr-1.41.0.dist-info/uv_cache.json,sha256=y,2\n")
+    clean.clean(tree)
+    # The role flower holds the environment against this list.
+    assert (info / "RECORD").read_text() == kept
+    assert not (info / "uv_cache.json").exists()

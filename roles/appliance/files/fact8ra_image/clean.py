@@ -63,6 +63,7 @@ def clean(tree: Path, *, resolver: str = "") -> None:
                 path.rmdir()
         elif path.name != "copyright":
             path.unlink()
+    forget_origins(tree)
     (tree / "root/.ssh").mkdir(mode=0o700, parents=True)
     (tree / _MACHINE_ID).write_text("", encoding="utf-8")
     resolv = tree / "etc/resolv.conf"
@@ -78,6 +79,16 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
+
+
+def forget_origins(tree: Path) -> None:
+    """Remove uv's notes of where and when each wheel was unpacked, and their lines in the lists of installed files."""
+    for note in tree.glob("opt/*/venvs/*/lib/python3*/site-packages/*.dist-info/uv_cache.json"):
+        record = note.with_name("RECORD")
+        lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
+        own = f"{note.parent.name}/{note.name},"
+        record.write_text("".join(line for line in lines if not line.startswith(own)), encoding="utf-8")
+        note.unlink()
 
 
 def settle_times(tree: Path, epoch: int = EPOCH) -> None:
