@@ -350,6 +350,23 @@ class TestSuperNode:
         states = [state for state, _same in itertools.groupby(state for state, _message in world.states)]
         assert states == ["BOOTING", "JOINING", "WAITING_FOR_SUPERLINK", "CONFIGURING", "ONLINE"]
 
+    def test_a_superlink_that_is_late_finds_the_firewall_up(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        done = join.join
+        late = [Trouble("WAITING_FOR_SUPERLINK", "not yet", again=True)] * 2
+
+        def attempt(*arguments: Any, **keywords: Any) -> Any:
+            if late:
+                raise late.pop(0)
+            return done(*arguments, **keywords)
+
+        monkeypatch.setattr(join, "join", attempt)
+        assert world.boot() == 0
+        assert [skipped for *_rest, skipped in world.played] == [("supernode",), ()]
+        assert world.played[0][2]["supernode_superlink_address"] == "192.0.2.1"
+        assert "firewall_superlink_addresses" not in world.played[0][2]
+
     def test_a_superlink_that_moved_is_let_through_the_firewall_first(self, world: World) -> None:
         world.boot()
         (world.root / "etc/fact8ra/firewall.nft").touch()

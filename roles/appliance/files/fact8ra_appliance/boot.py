@@ -20,7 +20,7 @@ from . import checks, data, discovery, identity, join, machine, publish, trust, 
 from . import context as contexts
 from .apply import ApplyFailed, apply
 from .flower import why_offline
-from .offer import shown
+from .offer import fingerprint_of, shown
 from .onegate import OneGate, OneGateError, OneGateForeign, OneGateUnreachable
 from .report import Reporter, State
 from .trouble import Trouble
@@ -202,7 +202,8 @@ class Boot:
         pins = trust.Pins(keep.directory / "pin.json")
         pin = pins.read()
         try:
-            found = discovery.find(dial, self._gate, wanted=fingerprint or (pin.fingerprint if pin else ""))
+            wanted = fingerprint_of(fingerprint) if fingerprint else pin.fingerprint if pin else ""
+            found = discovery.find(dial, self._gate, wanted=wanted)
         except (Trouble, OneGateError) as error:
             failure = judged(error)
             if failure.again:
@@ -219,7 +220,12 @@ class Boot:
         if self._stopped_by is not State.WAITING_FOR_SUPERLINK:
             # Else the state would go to and fro with every attempt while the SuperLink is waited for.
             self.reporter.say(State.JOINING, f"SuperNode {me.name} joins the SuperLink at {found.address}")
-        joined = join.join(found, me, how, given=fingerprint, token=token, vm_id=vm_id, gate=self._gate, pins=pins)
+        try:
+            joined = join.join(found, me, how, given=fingerprint, token=token, vm_id=vm_id, gate=self._gate, pins=pins)
+        except Trouble as trouble:
+            if trouble.again:
+                self._wait(judged(trouble), roles, keep, found.address)
+            raise
         join.install(keep.pki, joined.ca)
         believed = f"its CA has the fingerprint {shown(joined.fingerprint)} ({_BELIEVED[joined.how]})"
         self.reporter.say(State.CONFIGURING, f"SuperNode {me.name} is registered at {found.address}; {believed}")
@@ -235,8 +241,8 @@ class Boot:
         self.reporter.say(State.ONLINE, f"SuperNode {me.name} is online at the SuperLink {found.address}; {believed}")
         self._insist_ready()
 
-    def _wait(self, failure: Failure, roles: dict[str, Any], keep: machine.Keep) -> None:
-        """Do once what can be done without the SuperLink."""
+    def _wait(self, failure: Failure, roles: dict[str, Any], keep: machine.Keep, address: str = "") -> None:
+        """Do once what can be done without the SuperLink, the firewall first; no address where it is unknown."""
         self.reporter.say(failure.state, f"{failure.message}. {_AGAIN}", failure.problems)
         if self._waited:
             return
@@ -244,7 +250,9 @@ class Boot:
         port = int(roles.get("supernode_superlink_port", discovery.DEFAULT_PORT))
         known = str(keep.applied().get("superlink", ""))
         # Whoever waits for a SuperLink that it knew keeps its firewall.
-        if not known:
+        if not known and address:
+            self._prepare(roles, keep, address)
+        elif not known:
             opened = {"firewall_superlink_addresses": ["any"], "supernode_superlink_port": port}
             self._prepare(roles | opened, keep, f"*:{port}")
 
