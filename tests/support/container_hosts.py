@@ -16,7 +16,7 @@ from fact8ra_lab.hosts import network
 from fact8ra_lab.hosts._system import Paths
 
 SUITE = "trixie"
-SITE = network.Site.parse("podman:57")
+SITE = network.Site.parse("podman:12")
 PATHS = Paths(Path("/var/lib/fact8ra-lab/containers"), Path("/var/cache/fact8ra-lab/containers"))
 REQUIREMENTS = ("flwr==1.41.0", "numpy==2.4.6", "uv==0.12.24")
 # What a VM does not need: overlay does not lie on overlay, and systemd-nspawn refuses keyrings.
