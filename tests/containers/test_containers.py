@@ -18,7 +18,7 @@ UNITS = {
 }
 USERS = ("flower", "flower-app")
 # The process of Flower below podman's conmon.
-FLOWER = "pid=$(cat /proc/$(systemctl show --value -p MainPID {0})/task/*/children)"
+FLOWER = "pid=$(cat /proc/$(systemctl show --value -p MainPID {0})/task/*/children | tr -d ' ')"
 NODES = "journalctl --quiet -u flower-superlink -o cat --grep='Activated node_id' | grep -o 'node_id=.*' | sort -u"
 
 

@@ -363,8 +363,8 @@ KINDS: Mapping[str, Callable[..., Kind]] = {
         "libc6:amd64",
     ),
     "container_image": lambda: pattern(
-        "a container image by registry, name and digest, host/name@sha256:DIGEST, and no tag, which may stand for another"
-        " image tomorrow",
+        "a container image by registry, name and digest, host/name@sha256:DIGEST, and no tag, which may stand for"
+        " another image tomorrow",
         r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+@sha256:[0-9a-f]{64}",
         512,
         f"docker.io/flwr/superlink@sha256:{'0123456789abcdef' * 4}",
