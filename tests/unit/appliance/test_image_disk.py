@@ -1,4 +1,5 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
 """The partition table and the boot sectors of an image."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
 """What images are made of: the pins, the package lists of the roles, and what is refused."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 # SPDX-FileCopyrightText: 2026 fact8ra.flower contributors
+# SPDX-License-Identifier: Apache-2.0
 """The lists of what is in an image."""
 
 from __future__ import annotations
