@@ -96,7 +96,7 @@ def test_the_virtual_environment_takes_over_with_state_and_keys(hosts: Hosts) ->
         for unit in units:
             shown = hosts.run(host, f"systemctl show -p FragmentPath -p UnitFileState {unit}").stdout
             assert set(shown.split()) == {f"FragmentPath=/etc/systemd/system/{unit}.service", "UnitFileState=enabled"}
-        assert hosts.run(host, "ls /etc/containers/systemd").stdout == ""
+        assert hosts.run(host, "find /etc/containers/systemd -type f").stdout == ""
         assert hosts.run(host, "podman ps --all --quiet").stdout == ""
     assert hosts.run("link", NODES).stdout == before
     _train(hosts, "environment")
