@@ -7,6 +7,7 @@ VMs are looked into from outside, as a hypervisor's owner may: their firewalls a
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import subprocess
@@ -101,6 +102,15 @@ class Vm:
         until(lambda: self.boot not in ("", before), f"VM {self.id} boots again", self.told)
         return self.boot
 
+    def until_running(self) -> None:
+        """Wait until OpenNebula has it running, which is before the guest has done anything."""
+
+        def running() -> bool:
+            info = self.info()
+            return (info.findtext("STATE"), info.findtext("LCM_STATE")) == ("3", "3")
+
+        until(running, f"VM {self.id} runs", self.told)
+
     def off(self) -> None:
         """Power off and wait for it."""
         self.act("poweroff-hard")
@@ -110,7 +120,9 @@ class Vm:
     def boot(self) -> str:
         """What differs from boot to boot; empty while it does not run."""
         pid = self._init()
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19] if pid else ""
+        with contextlib.suppress(OSError):  # it may end between two looks
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19] if pid else ""
+        return ""
 
     @property
     def disk(self) -> Path:
@@ -124,7 +136,10 @@ class Vm:
         return done.stdout.strip()
 
     def _done(self, command: str, timeout: float) -> subprocess.CompletedProcess[str]:
-        enter = ["nsenter", f"--target={self._init()}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
+        pid = self._init()
+        if not pid:
+            return subprocess.CompletedProcess(command, 1, "", "it does not run")
+        enter = ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
         return subprocess.run(
             [*enter, "--", "bash", "-c", command],
             capture_output=True,
@@ -148,11 +163,10 @@ class Vm:
 
     def states(self) -> list[tuple[float, str]]:
         """What the appliance said in the journal of this boot: seconds since its unit was started, and the state."""
-        lines = self.run(
-            "journalctl --boot --output=json --unit=fact8ra-appliance.service --identifier=fact8ra-appliance"
-        )
-        entries = [json.loads(line) for line in lines.splitlines()]
-        begin = int(self.run("systemctl show fact8ra-appliance --property=ExecMainStartTimestampMonotonic --value"))
+        listed = "journalctl --boot --output=json --unit=fact8ra-appliance.service --identifier=fact8ra-appliance"
+        entries = [json.loads(line) for line in self.run(listed, check=False).splitlines() if line.startswith("{")]
+        shown = "systemctl show fact8ra-appliance --property=ExecMainStartTimestampMonotonic --value"
+        begin = int(self.run(shown, check=False) or 0)
         return [
             (int(entry["__MONOTONIC_TIMESTAMP"]) / 1e6 - begin / 1e6, entry["FACT8RA_STATE"])
             for entry in entries

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -39,33 +40,29 @@ def test_everything_that_is_wrong_is_named_in_opennebula(here: Tenant, deleted: 
 
 
 def test_a_context_that_is_mended_and_a_reboot(here: Tenant, deleted: Callable[[Service], Service]) -> None:
-    service = deleted(here.instantiate(superlink={"ONEAPP_FLOWER_FLEET_PORT": "none"}))
+    """The other port of a SuperLink would also want another security group, so it is the size of requests here."""
+    service = deleted(here.instantiate(superlink={"ONEAPP_FLOWER_MAX_BODY_SIZE": "large"}))
     until(lambda: bool(service.vms("superlink")), "the VM is made", service.told)
     superlink = service.superlink
-    assert "ONEAPP_FLOWER_FLEET_PORT" in superlink.until("CONTEXT_INVALID")["FLOWER_PROBLEMS"]
-    _change(superlink, ONEAPP_FLOWER_FLEET_PORT="9443")
+    assert "ONEAPP_FLOWER_MAX_BODY_SIZE" in superlink.until("CONTEXT_INVALID")["FLOWER_PROBLEMS"]
+    _change(superlink, ONEAPP_FLOWER_MAX_BODY_SIZE="32m")
     superlink.reboot()
     said = superlink.until("READY")
     assert said["FLOWER_PROBLEMS"] == ""
-    assert said["FLOWER_ADDRESS"].endswith(":9443")
+    assert "client_max_body_size 32m;" in superlink.run("cat /etc/nginx/conf.d/flower-fleet.conf")
     service.until_online(2)
     service.until("RUNNING")
-    fingerprint, address = said["FLOWER_FINGERPRINT"], superlink.address
 
-    # Once more, with nodes that know it: they follow to the other port, and nothing that they pinned is new.
-    _change(superlink, ONEAPP_FLOWER_FLEET_PORT="9444", ONEAPP_FLOWER_LOG_LEVEL="DEBUG")
+    # Once more, with nodes that know it: nothing that they pinned is new.
+    pins = [node.run("cat /var/lib/fact8ra/pin.json") for node in service.supernodes]
+    _change(superlink, ONEAPP_FLOWER_MAX_BODY_SIZE="16m", ONEAPP_FLOWER_LOG_LEVEL="DEBUG")
     superlink.reboot()
-    until(lambda: superlink.attributes["FLOWER_ADDRESS"] == f"{address}:9444", "it is at the port", superlink.told)
-    assert superlink.attributes["FLOWER_FINGERPRINT"] == fingerprint
-    assert "FLWR_LOG_LEVEL=DEBUG" in superlink.run(
-        "systemctl show flower-superlink -p Environment; cat /etc/flower/*.env || true"
-    )
-    for node in service.supernodes:
-        until(
-            lambda vm=node: f"{address}:9444" in vm.attributes["FLOWER_MESSAGE"] and vm.says == "ONLINE",
-            "followed",
-            node.told,
-        )  # type: ignore[misc]
+    until(lambda: "READY" in [state for _seconds, state in superlink.states()], "it is ready again", superlink.told)
+    assert "client_max_body_size 16m;" in superlink.run("cat /etc/nginx/conf.d/flower-fleet.conf")
+    assert re.search('^FLWR_LOG_LEVEL="?DEBUG', superlink.run("cat /etc/flower/flower.env"), re.MULTILINE)
+    assert superlink.attributes["FLOWER_FINGERPRINT"] == said["FLOWER_FINGERPRINT"]
+    service.until_online(2)
+    assert [node.run("cat /var/lib/fact8ra/pin.json") for node in service.supernodes] == pins
 
 
 def _change(vm: Vm, **variables: str) -> None:

@@ -21,6 +21,7 @@ def alone(tenant: Tenant, deleted: Callable[[Service], Service]) -> Vm:
     """The SuperLink of a new service."""
     service = deleted(tenant.instantiate())
     until(lambda: bool(service.vms("superlink")), "the VM is made", service.told)
+    service.superlink.until_running()
     return service.superlink
 
 
