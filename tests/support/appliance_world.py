@@ -61,7 +61,8 @@ class World:
         lab_up(lab_images=[{"name": name, "rootfs": str(rootfs)} for name, rootfs in built.items()])
         both = (self.here, self.there)
         upload(both, FEDERATION, appliance_service_flavour="sklearn")
-        upload(both, SITE, appliance_service_kind="site", appliance_service_flavour="sklearn")
+        one = {"appliance_service_supernodes": 1, "appliance_service_min_supernodes": 1}
+        upload(both, SITE, appliance_service_kind="site", appliance_service_flavour="sklearn", **one)
 
 
 def lab_up(**variables: Any) -> None:
