@@ -12,6 +12,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 # Played by a suite of their own, as CI has 30 minutes.
 LAB_NETWORKS := $(addprefix tests/integration/lab/test_,guards.py nat.py segments.py)
+APPLIANCE_SERVICE := tests/integration/test_appliance_service.py
 GPU_TESTS := tests/integration/test_gpu_opennebula.py tests/integration/flower/test_gpu_round.py
 PLAYBOOK := .venv/bin/ansible-playbook
 INVENTORY ?= inventories/lab
@@ -83,7 +84,7 @@ contract: dev-venv ## The stand-in against the recorded answers of OpenNebula
 integration: dev-venv flwr-venv lab-packages ## The modules and the inventory plugin, as playbooks against the stand-in
 	tools/unpack.sh nginx
 	tools/pytest.sh tests/integration/lab $(LAB_NETWORKS:%=--ignore=%) $(ARGS)
-	tools/pytest.sh tests/integration --ignore=tests/integration/lab $(GPU_TESTS:%=--ignore=%) -n 3 --dist loadgroup -k "not refusal" $(ARGS)
+	tools/pytest.sh tests/integration --ignore=tests/integration/lab $(GPU_TESTS:%=--ignore=%) --ignore=$(APPLIANCE_SERVICE) -n 3 --dist loadgroup -k "not refusal" $(ARGS)
 
 .PHONY: refusals
 refusals: dev-venv flwr-venv ## SuperNodes that real Flower refuses, each with its cause
@@ -119,7 +120,7 @@ test-appliance: dev-venv lab-packages ## The appliances, from their build to a t
 	tools/need.sh mmdebstrap:mmdebstrap qemu-img:qemu-utils mkfs.vfat:dosfstools mcopy:mtools sfdisk:fdisk mke2fs:e2fsprogs \
 		qemu-system-x86_64:qemu-system-x86 ssh:openssh-client genisoimage:genisoimage
 	[ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || tools/need.sh :ovmf
-	tools/pytest.sh tests/appliance -x --durations 0 --durations-min 1 -s $(ARGS)
+	tools/pytest.sh $(APPLIANCE_SERVICE) tests/appliance -x --durations 0 --durations-min 1 -s $(ARGS)
 
 .PHONY: test-containers
 test-containers: dev-venv lab-packages ## The services in containers under podman, on booted hosts, and the way from there and back
