@@ -38,6 +38,8 @@ _HAS_NOT = (
     "Ignoring reply message",
     "Ignoring the message",
 )
+# What it logs of a SuperLink that does not answer, with pauses that grow (flwr 1.41, http_retry.py).
+_LOST = "Connection attempt failed, retrying"
 # Seconds after which a ServerApp has taken an answer, unless its host is very busy.
 _TAKEN = 3.0
 # clock_nanosleep(2) on x86_64 and aarch64.
@@ -69,6 +71,11 @@ def journal(invocation: str) -> list[str]:
     command = ["journalctl", "--all", "--quiet", "--no-pager", "--output=short-unix", "--lines=400"]
     asked = subprocess.run([*command, f"_SYSTEMD_INVOCATION_ID={invocation}"], stdout=subprocess.PIPE, check=False)
     return asked.stdout.decode(errors="replace").splitlines()
+
+
+def no_connection(lines: list[str]) -> bool:
+    """Whether the last thing that was said is that the SuperLink does not answer: then it asks no question for long."""
+    return bool(lines) and _LOST in lines[-1]
 
 
 def main_process(pid: int) -> int:
@@ -138,7 +145,8 @@ def restart(request: dict[str, Any]) -> dict[str, Any]:
             break
         busy = works_on(state["InvocationID"], request["apps"])
         if not busy:
-            busy = "" if falls_asleep(pid) else "a question to the SuperLink"
+            lost = no_connection(journal(state["InvocationID"]))
+            busy = "" if lost or falls_asleep(pid) else "a question to the SuperLink"
             busy = busy or works_on(state["InvocationID"], request["apps"])
         if not busy:
             with contextlib.suppress(ProcessLookupError):

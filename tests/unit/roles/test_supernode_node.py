@@ -192,6 +192,15 @@ def test_a_node_that_never_asks_is_not_killed(supernode: _Node) -> None:
     assert supernode.restart()["busy"] == "a question to the SuperLink"
 
 
+def test_a_node_whose_superlink_does_not_answer_is_restarted_at_once(supernode: _Node) -> None:
+    supernode.asleep = [True]
+    supernode.lines = ["990.5 n x[1]: WARNING :   Connection attempt failed, retrying in 17.61 seconds"]
+    answer = supernode.restart()
+    assert (answer["restarted"], answer["busy"], answer["waited"]) == (True, "", 0)
+    supernode.lines.insert(0, "980.5 n x[1]: INFO :      Sending: train message (ID: a)")
+    assert "a message" in supernode.restart()["busy"], "its answer may still be taken where it is"
+
+
 # runtime_certificate.py
 
 
