@@ -177,6 +177,7 @@ ARGUMENTS: dict[str, list[Any]] = {
     "chown": [3, -1], "clone": ["copy"], "commit": [False], "instantiate": ["vm"], "recover": [3], "enable": [False],
     "persistent": [True], "chtype": ["CDROM"], "add_ar": ['AR=[TYPE="IP4",IP="10.8.9.1",SIZE="1"]'], "rm_ar": [0],
     "update_ar": ['AR=[AR_ID="0",SIZE="9"]'], "free_ar": [0], "hold": ['LEASES=[IP="10.8.0.13"]'],
+    "updateconf": ['CONTEXT=[X="1"]', 1], "attachnic": ['NIC=[NETWORK_ID="0"]'], "detachnic": [0],
     "release": ['LEASES=[IP="10.8.0.13"]'], "reserve": ['NAME="r"\nSIZE="1"'],
 }  # fmt: skip
 
