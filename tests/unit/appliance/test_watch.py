@@ -115,6 +115,13 @@ def certificate(days: float) -> tuple[str, float]:
     return made.public_bytes(Encoding.PEM).decode(), end.timestamp()
 
 
+def outcome(given: Any) -> Any:
+    """What a fake is to answer, raised where it is an exception."""
+    if isinstance(given, Exception):
+        raise given
+    return given
+
+
 class Machine:
     """A SuperNode: its files, and what is answered to it."""
 
@@ -179,9 +186,7 @@ class Machine:
 
     def _status(self, found: Any, ca: str, public_key: str, seconds: float) -> str:
         assert (found.address, ca) == ("192.0.2.1:8443", self.ca)
-        if isinstance(self.answer, Trouble):
-            raise self.answer
-        return self.answer
+        return str(outcome(self.answer))
 
     def _systemctl(self, command: list[str]) -> str:
         if command[1] == "restart":
@@ -197,11 +202,9 @@ class Machine:
         self.gates += 1
 
         def service() -> Any:
-            if isinstance(self.offers, Exception):
-                raise self.offers
             nodes = [
                 SimpleNamespace(vm_id=at, attributes={"FLOWER_SUPERLINK": offer.encode()})
-                for at, offer in enumerate(self.offers)
+                for at, offer in enumerate(outcome(self.offers))
             ]
             return SimpleNamespace(roles={"superlink": nodes})
 
