@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from appliance_lab import Service, Tenant, Vm, until
+from appliance_lab import Service, Tenant, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.root]
 
@@ -40,12 +40,11 @@ def test_everything_that_is_wrong_is_named_in_opennebula(here: Tenant, deleted: 
 
 
 def test_a_context_that_is_mended_and_a_reboot(here: Tenant, deleted: Callable[[Service], Service]) -> None:
-    """The other port of a SuperLink would also want another security group, so it is the size of requests here."""
     service = deleted(here.instantiate(superlink={"ONEAPP_FLOWER_MAX_BODY_SIZE": "large"}))
     until(lambda: bool(service.vms("superlink")), "the VM is made", service.told)
     superlink = service.superlink
     assert "ONEAPP_FLOWER_MAX_BODY_SIZE" in superlink.until("CONTEXT_INVALID")["FLOWER_PROBLEMS"]
-    _change(superlink, ONEAPP_FLOWER_MAX_BODY_SIZE="32m")
+    superlink.change(ONEAPP_FLOWER_MAX_BODY_SIZE="32m")
     superlink.reboot()
     said = superlink.until("READY")
     assert said["FLOWER_PROBLEMS"] == ""
@@ -55,7 +54,7 @@ def test_a_context_that_is_mended_and_a_reboot(here: Tenant, deleted: Callable[[
 
     # Once more, with nodes that know it: nothing that they pinned is new.
     pins = [node.run("cat /var/lib/fact8ra/pin.json") for node in service.supernodes]
-    _change(superlink, ONEAPP_FLOWER_MAX_BODY_SIZE="16m", ONEAPP_FLOWER_LOG_LEVEL="DEBUG")
+    superlink.change(ONEAPP_FLOWER_MAX_BODY_SIZE="16m", ONEAPP_FLOWER_LOG_LEVEL="DEBUG")
     superlink.reboot()
     until(lambda: "READY" in [state for _seconds, state in superlink.states()], "it is ready again", superlink.told)
     assert "client_max_body_size 16m;" in superlink.run("cat /etc/nginx/conf.d/flower-fleet.conf")
@@ -63,9 +62,3 @@ def test_a_context_that_is_mended_and_a_reboot(here: Tenant, deleted: Callable[[
     assert superlink.attributes["FLOWER_FINGERPRINT"] == said["FLOWER_FINGERPRINT"]
     service.until_online(2)
     assert [node.run("cat /var/lib/fact8ra/pin.json") for node in service.supernodes] == pins
-
-
-def _change(vm: Vm, **variables: str) -> None:
-    """Give a VM other variables, as Sunstone's form Update Configuration does."""
-    inner = ",".join(f'{name}="{value}"' for name, value in variables.items())
-    vm.tenant.one("one.vm.updateconf", vm.id, f"CONTEXT=[{inner}]", 1)

@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.root]
 
 TOKEN = "a-token.of~the_tests-0123456789"
 ADDRESS, JOIN_TOKEN = "ONEAPP_FLOWER_SUPERLINK_ADDRESS", "ONEAPP_FLOWER_JOIN_TOKEN"
+FINGERPRINT = "ONEAPP_FLOWER_SUPERLINK_FINGERPRINT"
 
 
 def test_a_superlink_that_comes_after_its_supernodes(
@@ -19,7 +20,7 @@ def test_a_superlink_that_comes_after_its_supernodes(
 ) -> None:
     """The nodes wait for an address at which nothing is, and say so; then the SuperLink comes there."""
     address = f"10.71.{here.number}.209"
-    inputs = {ADDRESS: address, JOIN_TOKEN: TOKEN, "ONEAPP_FLOWER_SUPERLINK_FINGERPRINT": ""}
+    inputs = {ADDRESS: address, JOIN_TOKEN: TOKEN, FINGERPRINT: ""}
     early = deleted(there.instantiate(SITE, inputs))
     until(lambda: bool(early.supernodes), "the VM is made", early.told)
     node = early.supernodes[0]
@@ -87,10 +88,11 @@ def test_a_superlink_that_is_another_is_refused_by_those_who_pinned_the_first(se
     for node in service.supernodes:
         said = node.until("SUPERLINK_REPLACED")
         assert second.attributes["FLOWER_FINGERPRINT"][:11] in said["FLOWER_MESSAGE"]
-        assert "pin.json" in said["FLOWER_MESSAGE"] + said["FLOWER_PROBLEMS"]
+        assert FINGERPRINT in said["FLOWER_MESSAGE"] + said["FLOWER_PROBLEMS"]
     node = service.supernodes[0]
     assert node.run("cat /var/lib/fact8ra/pin.json") == pinned
     # What the message says cures it.
-    node.run("rm /var/lib/fact8ra/pin.json")
+    node.change(**{FINGERPRINT: second.attributes["FLOWER_FINGERPRINT"]})
     node.reboot()
     node.until("ONLINE")
+    assert node.run("cat /var/lib/fact8ra/pin.json") != pinned
