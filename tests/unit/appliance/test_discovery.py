@@ -126,11 +126,19 @@ def test_a_supernode_that_offers_itself_as_superlink_is_not_heard(made: joining.
     assert find("", gate.of(11)).host == "192.0.2.10"
 
 
-def test_a_service_with_other_names_of_roles_has_the_one_that_offers(made: joining.Authority) -> None:
+def test_in_a_service_without_that_role_no_other_is_heard(made: joining.Authority) -> None:
     gate = joining.service(11)
     gate.roles["coordinator"] = gate.roles.pop("superlink")
     gate.publish({ATTRIBUTE: Offer.checked(_parts(made)).encode()})
-    assert find("", gate.of(11)).host == "192.0.2.10"
+    with pytest.raises(Trouble, match="has no role superlink") as caught:
+        find("", gate.of(11), wanted=made.fingerprint)
+    assert (caught.value.state, caught.value.again) == ("CONTEXT_INVALID", False)
+    assert caught.value.variable == "ONEAPP_FLOWER_SUPERLINK_ADDRESS"
+    # A role whose VM is not there yet is waited for.
+    gate.roles["superlink"] = []
+    with pytest.raises(Trouble, match="role superlink has published") as caught:
+        find("", gate.of(11))
+    assert caught.value.state == "WAITING_FOR_SUPERLINK"
 
 
 def test_two_superlinks_are_told_apart_by_the_fingerprint_alone(made: joining.Authority, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from .offer import ATTRIBUTE, Offer, Unreadable, fingerprint_of, is_host
-from .onegate import NoService, Service
+from .onegate import Node, NoService, Service
 from .trouble import Trouble
 
 ROLE = "superlink"
@@ -97,7 +97,15 @@ def find(address: str, gate: Gate | None, *, port: int = DEFAULT_PORT, wanted: s
             f" or deploy the VM in a OneFlow service with a role {ROLE}",
             variable=VARIABLE,
         )
-    offers, unreadable = _offers(service)
+    # Names of roles are OneFlow's own, which no VM can write, so none but the role of that name is heard.
+    if ROLE not in service.roles:
+        raise Trouble(
+            "CONTEXT_INVALID",
+            f"{VARIABLE} is empty and the service of this VM has no role {ROLE}, the only one in which a SuperLink is"
+            " looked for; give the address, or the role that name",
+            variable=VARIABLE,
+        )
+    offers, unreadable = _offers(service.roles[ROLE])
     wanted = fingerprint_of(wanted) if wanted else ""
     if wanted and any(offer.fingerprint == wanted for offer in offers):
         offers = [offer for offer in offers if offer.fingerprint == wanted]
@@ -119,12 +127,8 @@ def find(address: str, gate: Gate | None, *, port: int = DEFAULT_PORT, wanted: s
     return Found(offers[0].address, offers[0].port, offers[0])
 
 
-def _offers(service: Service) -> tuple[list[Offer], list[str]]:
-    """What is offered, each once, and why the rest cannot be read.
-
-    Names of roles are OneFlow's own, which no VM can write, so where there is a role of that name no other counts.
-    """
-    nodes = service.roles[ROLE] if ROLE in service.roles else [one for each in service.roles.values() for one in each]
+def _offers(nodes: Iterable[Node]) -> tuple[list[Offer], list[str]]:
+    """What is offered, each once, and why the rest cannot be read."""
     offers: dict[Offer, None] = {}
     unreadable = []
     for node in nodes:
