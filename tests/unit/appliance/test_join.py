@@ -17,7 +17,7 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._flower.errors impo
 from fact8ra_appliance import wire
 from fact8ra_appliance.discovery import Found
 from fact8ra_appliance.identity import Identity
-from fact8ra_appliance.join import Joined, install, join, status
+from fact8ra_appliance.join import Busy, Joined, install, join, status
 from fact8ra_appliance.onegate import OneGateUnreachable
 from fact8ra_appliance.trouble import Trouble
 from fact8ra_appliance.trust import Mode, Pin, Pins
@@ -135,6 +135,7 @@ def test_a_server_without_the_token_is_not_believed_whatever_it_says(link: joini
         {"registered": True, "proof": "0" * 64},
         {"registered": True, "proof": 1},
         {"registered": True, "proof": "\u00e9" * 64},
+        {"registered": True, "proof": "\ud800"},
     ):
         link.says = lambda path, _body, answer=answer: (200, answer) if path == "/join" and _body else None
         assert node.refused(link.found).state == "TRUST_REFUSED"
@@ -281,6 +282,14 @@ def test_what_flower_says_of_a_key(link: joining.SuperLink, node: Node, monkeypa
         with pytest.raises(Trouble) as caught:
             status(link.found, link.authority.ca, key)
         assert (caught.value.state, caught.value.again) == ("WAITING_FOR_SUPERLINK", True)
+    # What answers under the right certificate is told from what does not answer at all.
+    for code in (429, 502, 503, 504):
+        link.says = lambda _path, _body, code=code: (code, {})
+        with pytest.raises(Busy):
+            status(link.found, link.authority.ca, key)
+    with pytest.raises(Trouble) as caught:
+        status(Found("127.0.0.1", 1), link.authority.ca, key)
+    assert not isinstance(caught.value, Busy)
 
 
 def test_a_superlink_whose_flower_is_away_is_waited_for(

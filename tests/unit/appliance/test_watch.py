@@ -260,6 +260,18 @@ class TestSupernode:
         assert "does not answer" in node.said[1]
         assert node.boots == 0
 
+    def test_a_superlink_that_cannot_say_just_now_changes_nothing(self, node: Machine) -> None:
+        busy = watch.join.Busy("WAITING_FOR_SUPERLINK", "192.0.2.1:8443 answers 429", again=True)
+        node.answer, node.offers = busy, [node.offer("192.0.2.9")]
+        node.look(10)
+        assert node.said == ("ONLINE", "SuperNode vm-7 is online")
+        assert (node.published, node.boots, node.gates) == ([], 0, 0)
+        # The units of this machine can be told all the same.
+        node.down = ["flower-supernode.service"]
+        node.look(2)
+        assert node.said[0] == "OFFLINE"
+        assert "flower-supernode.service is failed" in node.said[1]
+
     @pytest.mark.parametrize("place", [("192.0.2.9", 8443), ("192.0.2.1", 9443)])
     def test_a_superlink_that_moved_is_followed(self, node: Machine, place: tuple[str, int]) -> None:
         node.answer, node.offers = GONE, [node.offer(*place)]

@@ -73,6 +73,10 @@ class Joined:
     first: bool
 
 
+class Busy(Trouble):
+    """A SuperLink whose certificate is the right one, but which has no answer just now."""
+
+
 def join(
     found: Found,
     identity: Identity,
@@ -139,6 +143,7 @@ def status(found: Found, ca: str, public_key: str, seconds: float = 10.0) -> str
     """What Flower says of a key: online, offline, unregistered, or unknown, and then it has to join again.
 
     Raises:
+        Busy: it cannot say just now; 429, 502, 503 or 504.
         Trouble: WAITING_FOR_SUPERLINK, TRUST_REFUSED, CLOCK_WRONG or SUPERLINK_REPLACED.
     """
     judged = Judged(ca, fingerprint(ca), Mode.FIRST, settled=True, news=False)
@@ -196,7 +201,10 @@ def _body(statement: wire.Statement, identity: Identity, token: str, digest: str
 
 def _proven(answer: dict[str, Any], token: str, digest: str, statement: wire.Statement) -> bool:
     proof = answer.get("proof")
-    return isinstance(proof, str) and wire.same(proof, wire.answer_mac(token, digest, statement))
+    # What has that form can be compared; not every text can.
+    if not isinstance(proof, str) or not wire.MAC.fullmatch(proof):
+        return False
+    return wire.same(proof, wire.answer_mac(token, digest, statement))
 
 
 def _ask(
@@ -209,9 +217,7 @@ def _ask(
     except Unverified as error:
         raise _unverified(found, judged, pin, error, seconds) from error
     if code in _LATER:
-        raise Trouble(
-            "WAITING_FOR_SUPERLINK", f"{found.address} answers {code}: it takes no SuperNodes yet", again=True
-        )
+        raise Busy("WAITING_FOR_SUPERLINK", f"{found.address} answers {code}: it takes no SuperNodes yet", again=True)
     return code, answer
 
 

@@ -89,19 +89,16 @@ def look_at_supernode(
     found = discovery.Found(*discovery.split(known))
     try:
         said = join.status(found, pin.ca, _public_key(root), seconds)
+    except join.Busy:
+        # A limit of nginx's, or the joiner begins anew: that says nothing of the SuperNode.
+        return _units(systemd) or Seen("", "")
     except Trouble as trouble:
         gone = trouble.state == State.WAITING_FOR_SUPERLINK
         lost = Seen(State.OFFLINE if gone else str(trouble.state), _sentence(trouble))
         return _moved(context, found, pin) or lost
     if said == "online":
-        down = systemd.down("flower-supernode.service", "flower-superexec-client.service")
-        if down:
-            return Seen(
-                State.OFFLINE,
-                f"{', '.join(down)}, so that no app trains here; journalctl -u of it says why",
-                "units",
-                6,
-            )
+        if down := _units(systemd):
+            return down
         alert = ""
         ends = certificate_ends(pin.ca.encode())
         if ends is not None and ends - time.time() < _DAYS * 86400:
@@ -122,6 +119,15 @@ def look_at_supernode(
     return _moved(context, found, pin) or Seen(
         State.OFFLINE, f"The SuperLink {found.address} says that this SuperNode is offline: {why_offline()}"
     )
+
+
+def _units(systemd: Systemd) -> Seen | None:
+    """What the units of this SuperNode are, None where all are active."""
+    down = systemd.down("flower-supernode.service", "flower-superexec-client.service")
+    if not down:
+        return None
+    text = f"{', '.join(down)}, so that no app trains here; journalctl -u of it says why"
+    return Seen(State.OFFLINE, text, "units", 6)
 
 
 def _moved(context: Mapping[str, str], found: discovery.Found, pin: trust.Pin) -> Seen | None:
