@@ -367,6 +367,22 @@ class TestSuperNode:
         assert world.played[0][2]["supernode_superlink_address"] == "192.0.2.1"
         assert "firewall_superlink_addresses" not in world.played[0][2]
 
+    def test_a_superlink_that_is_busy_for_a_moment_costs_a_moment(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two nodes of a service join within the same second as a rule."""
+        done = join.join
+        busy = [Trouble("WAITING_FOR_SUPERLINK", "it takes no SuperNodes yet", again=True)]
+
+        def attempt(*arguments: Any, **keywords: Any) -> Any:
+            if busy:
+                raise busy.pop()
+            return done(*arguments, **keywords)
+
+        monkeypatch.setattr(join, "join", attempt)
+        assert world.boot() == 0
+        assert [skipped for *_rest, skipped in world.played] == [()]
+
     def test_a_superlink_that_moved_is_let_through_the_firewall_first(self, world: World) -> None:
         world.boot()
         (world.root / "etc/fact8ra/firewall.nft").touch()

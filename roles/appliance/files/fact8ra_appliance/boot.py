@@ -223,7 +223,8 @@ class Boot:
         try:
             joined = join.join(found, me, how, given=fingerprint, token=token, vm_id=vm_id, gate=self._gate, pins=pins)
         except Trouble as trouble:
-            if trouble.again:
+            # Not at once: a SuperLink that is there and busy with another node asks for a second's patience.
+            if trouble.again and self._stopped_by is State.WAITING_FOR_SUPERLINK:
                 self._wait(judged(trouble), roles, keep, found.address)
             raise
         join.install(keep.pki, joined.ca)
