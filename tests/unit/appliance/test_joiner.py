@@ -236,7 +236,16 @@ def test_who_has_no_token_or_another_or_saw_another_authority(world: World) -> N
     world.refused(world.body(who, token="x" * 24), "proof", 403)
     world.refused(world.body(who, fingerprint="0" * 64), "proof", 403)
     world.refused(world.body(who, kind="onegate"), "proof", 403)
-    for mac in (None, "", 0, "0" * 64, body["proof"]["mac"][:-1], body["proof"]["mac"].upper(), "\u00e9" * 64):
+    for mac in (
+        None,
+        "",
+        0,
+        "0" * 64,
+        body["proof"]["mac"][:-1],
+        body["proof"]["mac"].upper(),
+        "\u00e9" * 64,
+        "\ud800",
+    ):
         world.refused({**body, "proof": {"kind": "token", "mac": mac}}, "proof", 403)
     assert world.join(who)["registered"]
 
@@ -298,6 +307,44 @@ def test_a_token_that_became_known_does_not_fill_the_disk(world: World, monkeypa
     world.refused(world.body(world.identity("node-b")), "full", 503)
 
 
+def test_a_supernode_that_makes_itself_anew_does_not_fill_the_disk(
+    village: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "MOST", 3)
+    disks = [village.directory / str(number) for number in range(4)]
+    for each in disks:
+        each.mkdir()
+    first, second, third, fourth = (joining.identity(each, "node-a") for each in disks)
+    for who in (first, second):
+        village.show(who)
+        assert village.join(who)["registered"]
+    village.show(third)
+    assert "VM 11 replaced a key" in village.refused(village.body(third), "busy", 503)
+    # Whoever is registered is let in all the same.
+    village.show(second)
+    assert village.join(second)["registered"]
+    village.now += admission.REPLACEMENT_PAUSE
+    village.show(third)
+    assert village.join(third)["registered"]
+    # Two of the three that Flower lists are unregistered, and count.
+    assert [one.status for one in village.flower.known] == ["unregistered", "unregistered", "registered"]
+    village.now += admission.REPLACEMENT_PAUSE
+    village.show(fourth)
+    village.refused(village.body(fourth), "full", 503)
+    village.show(third)
+    assert village.join(third)["registered"]
+
+
+def test_the_record_of_owners_has_no_key_that_is_gone(village: World) -> None:
+    for _unused in range(4):
+        who = joining.identity(village.directory, "node-a")
+        village.show(who)
+        village.join(who)
+        village.now += admission.REPLACEMENT_PAUSE
+    # The last two: one was alive when the other was noted.
+    assert list(village.judge.owners.read()) == [one.fingerprint for one in village.flower.known[-2:]]
+
+
 def test_flower_that_registers_and_does_not_list_is_not_believed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world.flower, "nodes", list)
     with pytest.raises(admission.Refusal, match="does not list it"):
@@ -334,6 +381,10 @@ def test_a_key_that_onegate_does_not_show_there(village: World) -> None:
     village.gate.roles["supernode"][0].attributes[wire.PUBLIC_KEY] = [who.public_key, who.public_key]  # type: ignore
     village.now += 10
     village.refused(village.body(who), "proof", 403)
+    # What has not the form of a key.
+    village.gate.roles["supernode"][0].attributes[wire.PUBLIC_KEY] = "\ud800"
+    village.now += 10
+    village.refused(village.body(who), "proof", 403)
     assert village.flower.known == []
 
 
@@ -356,7 +407,47 @@ def test_strangers_do_not_have_onegate_asked_again_and_again(village: World) -> 
 def test_onegate_that_is_away_is_waited_for(village: World) -> None:
     assert village.gate
     village.gate.fails = OneGateUnreachable("silent")
-    village.refused(village.body(village.identity("node-a")), "onegate", 503)
+    who = village.identity("node-a")
+    for _unused in range(20):
+        village.refused(village.body(who), "onegate", 503)
+    assert village.gate.asked == 1
+    village.gate.fails = None
+    village.show(who)
+    assert village.join(who)["registered"]
+
+
+def test_while_onegate_or_flower_takes_its_time_others_are_answered(village: World) -> None:
+    """A question that hangs holds no lock that an answer of what Flower says needs; nor does one that joins."""
+    assert village.gate
+    who = village.identity("node-a")
+    state = json.dumps({"version": 1, "public_key": who.public_key}).encode()
+    asking, go_on = threading.Event(), threading.Event()
+    service = village.gate.service
+
+    def hangs() -> Any:
+        asking.set()
+        assert go_on.wait(10)
+        return service()
+
+    village.gate.service = hangs  # type: ignore[method-assign]
+    village.show(who)
+    body = json.dumps(village.body(who)).encode()
+    thread = threading.Thread(target=lambda: village.judge.join(body))
+    thread.start()
+    try:
+        assert asking.wait(10)
+        assert village.judge._lock.acquire(blocking=False)
+        # Somebody joins.
+        said: list[dict[str, Any]] = []
+        other = threading.Thread(target=lambda: said.append(village.judge.status(state)), daemon=True)
+        other.start()
+        other.join(5)
+        village.judge._lock.release()
+        assert said == [{"state": "unknown"}]
+    finally:
+        go_on.set()
+        thread.join()
+    assert village.judge.status(state) == {"state": "offline"}
 
 
 def test_the_name_of_a_vm_that_left_the_service_is_free(village: World) -> None:

@@ -24,19 +24,19 @@ from ansible_collections.fact8ra.flower.plugins.module_utils._flower.errors impo
 from ansible_collections.fact8ra.flower.plugins.module_utils._flower.keys import pem_fingerprint, ssh_to_pem
 
 from . import wire
+from .glance import Gate, Glance
 from .offer import strict_json
 from .onegate import OneGateError, Service
 from .trouble import Trouble
 from .trust import write
 
-# SuperNodes at most, registered and not yet unregistered: a token that became known must not fill the disk.
+# SuperNodes at most that Flower lists, those that were unregistered too, as it keeps them: a token that became known,
+# or a SuperNode that was taken over, must not fill the disk.
 MOST = 1000
 # Nonces at most that are remembered; each is of a request that was proven.
 MOST_NONCES = 4096
-# Seconds between two questions to OneGate, which any stranger could otherwise have us ask.
-ONEGATE_PAUSE = 1.0
-# Seconds for which an answer of OneGate's is good.
-ONEGATE_FRESH = 5.0
+# Seconds between two replacements of a key by one VM: each leaves a row that Flower keeps.
+REPLACEMENT_PAUSE = 3600.0
 
 
 class Refusal(Exception):
@@ -66,13 +66,6 @@ class Flower(Protocol):
 
     def unregister(self, node: Registered) -> None:
         """Unregister a key for good."""
-
-
-class Gate(Protocol):
-    """The part of onegate.OneGate that is needed here."""
-
-    def service(self) -> Service:
-        """The service of this VM."""
 
 
 class Nonces:
@@ -111,16 +104,17 @@ class Owners:
             return {}
         return {key: value for key, value in data.items() if isinstance(value, int)}
 
-    def note(self, fingerprint: str, vm_id: int) -> None:
-        """Remember one.
+    def note(self, fingerprint: str, vm_id: int, alive: set[str]) -> None:
+        """Remember one, and forget those whose key is not alive.
 
         Raises:
             Refusal: the disk.
         """
         known = self.read()
-        if known.get(fingerprint) != vm_id:
+        kept = {key: value for key, value in known.items() if key in alive} | {fingerprint: vm_id}
+        if kept != known:
             try:
-                write(self._path, json.dumps({**known, fingerprint: vm_id}, indent=1) + "\n", 0o600)
+                write(self._path, json.dumps(kept, indent=1) + "\n", 0o600)
             except Trouble as trouble:
                 raise Refusal("busy", 503, str(trouble)) from trouble
 
@@ -146,7 +140,12 @@ class Admission:
     clock: Callable[[], float] = time.time
     nonces: Nonces = field(default_factory=Nonces)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _service: tuple[float, Service] | None = None
+    # VM -> when it last replaced a key; none but VMs of the service are in it.
+    _replaced: dict[int, float] = field(default_factory=dict)
+    _glance: Glance | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._glance = Glance(self.gate, self.clock) if self.gate else None
 
     def hello(self) -> dict[str, Any]:
         """The authority, for whoever asks; it stands in every handshake's proof anyway."""
@@ -161,7 +160,8 @@ class Admission:
         data = _object(body)
         pem = _pem(data.get("public_key"))
         wanted = pem_fingerprint(pem)
-        with self._lock, _flower():
+        # Nothing is changed, so nobody who joins has to wait for it.
+        with _flower():
             states = [node.status for node in self.flower.nodes() if node.fingerprint == wanted]
         # One that was registered and never came is offline; one that Flower does not know has to join.
         state = states[-1] if states else "unknown"
@@ -180,8 +180,8 @@ class Admission:
         if abs(statement.time - now) > wire.WINDOW:
             raise Refusal("clock", 403, f"its clock differs by {statement.time - now:.0f} s")
         _check_signature(data.get("signature"), pem, statement.content(self.fingerprint))
+        present = self._prove(data["proof"], statement)
         with self._lock:
-            present = self._prove(data["proof"], statement)
             self.nonces.use(statement.nonce, statement.time + wire.WINDOW, now)
             with _flower():
                 node_id = self._register(statement, pem, present)
@@ -204,29 +204,18 @@ class Admission:
             if not wire.same(mac, wire.request_mac(self.token, self.fingerprint, statement)):
                 raise Refusal("proof", 403, "its join token, or the authority that it saw, is another")
             return None
-        if statement.kind != "onegate" or self.gate is None:
+        if statement.kind != "onegate" or self._glance is None:
             raise Refusal("proof", 403, "it has a join token, and this SuperLink has none")
-        service, asked = self._look(fresh=False)
-        if not asked and not self._shown(statement, service):
-            # A key that was published a moment ago must not be taken for none.
-            service, asked = self._look(fresh=True)
+        try:
+            service, asked = self._glance.look(fresh=False)
+            if not asked and not self._shown(statement, service):
+                # A key that was published a moment ago must not be taken for none.
+                service, asked = self._glance.look(fresh=True)
+        except OneGateError as error:
+            raise Refusal("onegate", 503, str(error)) from error
         if not self._shown(statement, service):
             raise Refusal("proof", 403, f"no VM {statement.vm_id} of another role of this service shows this key")
         return {node.vm_id for nodes in service.roles.values() for node in nodes}
-
-    def _look(self, *, fresh: bool) -> tuple[Service, bool]:
-        """The service, asked for at most once a second, and whether it was asked for now."""
-        assert self.gate is not None
-        now = self.clock()
-        if self._service and not fresh and abs(now - self._service[0]) < ONEGATE_FRESH:
-            return self._service[1], False
-        if self._service and abs(now - self._service[0]) < ONEGATE_PAUSE:
-            raise Refusal("onegate", 503, f"OneGate was asked less than {ONEGATE_PAUSE:g} s ago")
-        try:
-            self._service = (now, self.gate.service())
-        except OneGateError as error:
-            raise Refusal("onegate", 503, str(error)) from error
-        return self._service[1], True
 
     def _shown(self, statement: wire.Statement, service: Service) -> bool:
         own = {name for name, nodes in service.roles.items() if any(node.vm_id == self.vm_id for node in nodes)}
@@ -234,7 +223,11 @@ class Admission:
             for node in nodes:
                 if role not in own and node.vm_id == statement.vm_id:
                     shown = node.attributes.get(wire.PUBLIC_KEY)
-                    return isinstance(shown, str) and wire.same(shown, statement.public_key)
+                    return (
+                        isinstance(shown, str)
+                        and bool(wire.KEY.fullmatch(shown))
+                        and wire.same(shown, statement.public_key)
+                    )
         return False
 
     def _register(self, statement: wire.Statement, pem: bytes, present: set[int] | None) -> str:
@@ -252,12 +245,17 @@ class Admission:
         for rival in rivals:
             if not self._gone(rival, statement, present):
                 raise Refusal("name_taken", 409, f"node {rival.node_id} has the name {statement.name}")
-        if len(alive) - len(rivals) >= MOST:
-            raise Refusal("full", 503, f"{len(alive)} SuperNodes are registered")
+        if len(nodes) >= MOST:
+            raise Refusal("full", 503, f"Flower lists {len(nodes)} SuperNodes, {len(alive)} of them registered")
+        now = self.clock()
+        last = self._replaced.get(statement.vm_id)
+        if rivals and last is not None and abs(now - last) < REPLACEMENT_PAUSE:
+            raise Refusal("busy", 503, f"VM {statement.vm_id} replaced a key less than {REPLACEMENT_PAUSE:g} s ago")
         if present is not None:
-            self.owners.note(wanted, statement.vm_id)
+            self.owners.note(wanted, statement.vm_id, {node.fingerprint for node in alive})
         for rival in rivals:
             self.flower.unregister(rival)
+            self._replaced[statement.vm_id] = now
         node_id = self.flower.register(statement.name, pem, None)
         if not any(node.fingerprint == wanted and node.name == statement.name for node in self.flower.nodes()):
             raise Refusal("flower", 503, "Flower registered the key and does not list it")

@@ -47,7 +47,11 @@ _REFUSALS = {
         "the SuperLink does not accept what this SuperNode proves: {proof}",
     ),
     "replay": ("JOIN_REFUSED", "", "the SuperLink has heard this very request before; somebody may have recorded it"),
-    "full": ("JOIN_REFUSED", "", "the SuperLink takes no more SuperNodes; unregister those that are gone"),
+    "full": (
+        "JOIN_REFUSED",
+        "",
+        "the SuperLink takes no more SuperNodes by itself, as Flower keeps those that are gone; its operator still can",
+    ),
 }
 _PROOFS = {
     "token": "the join token is not the SuperLink's, or it has none",
