@@ -37,7 +37,8 @@ def make(recipe: Recipe, tree: Path, cache: Path) -> None:
             timeout=600,
         )
     elif Path(recipe.base).is_dir():
-        run(["cp", "-a", "--reflink=auto", recipe.base, str(tree)], timeout=600)
+        # With the dot, as the tree would be a link to the base where that is one.
+        run(["cp", "-a", "--reflink=auto", f"{recipe.base}/.", str(tree)], timeout=600)
     else:
         given.unpack(Path(recipe.base), tree)
 

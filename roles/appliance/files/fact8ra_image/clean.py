@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from .paths import matches, place, remove, within, write
 from .recipe import EPOCH
 
 #: Patterns below the root; directories lose what is in them.
@@ -47,44 +47,42 @@ _PYC: Final = struct.Struct("<4sIII")
 def clean(tree: Path, *, resolver: str = "") -> None:
     """Clean a tree; `resolver` is what etc/resolv.conf links to, "" for an empty file."""
     for name in EMPTIED:
-        with contextlib.suppress(FileNotFoundError):
-            for path in (tree / name).iterdir():
-                _remove(path)
+        for path in matches(tree, f"{name}/*"):
+            remove(path)
     for pattern in REMOVED:
-        for path in tree.glob(pattern):
-            _remove(path)
-    for path in sorted((tree / "var/log").rglob("*")):
-        if path.is_file() or path.is_symlink():
+        for path in matches(tree, pattern):
+            remove(path)
+    for path, found in _below(tree, "var/log"):
+        if not stat.S_ISDIR(found.st_mode):
             path.unlink()
-    for path in sorted((tree / "usr/share/doc").rglob("*"), reverse=True):
+    for path, found in _below(tree, "usr/share/doc"):
         # Licences stay, as images are handed on.
-        if path.is_dir() and not path.is_symlink():
+        if stat.S_ISDIR(found.st_mode):
             with contextlib.suppress(OSError):
                 path.rmdir()
         elif path.name != "copyright":
             path.unlink()
     forget_origins(tree)
-    (tree / "root/.ssh").mkdir(mode=0o700, parents=True)
-    (tree / _MACHINE_ID).write_text("", encoding="utf-8")
-    resolv = tree / "etc/resolv.conf"
-    resolv.unlink(missing_ok=True)
+    within(tree, "root/.ssh").mkdir(mode=0o700, parents=True)
+    write(tree, _MACHINE_ID, "", 0o444)
+    resolv = place(tree, "etc/resolv.conf")
     if resolver:
         resolv.symlink_to(resolver)
     else:
         resolv.touch(mode=0o644)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+def _below(tree: Path, name: str) -> Iterator[tuple[Path, os.stat_result]]:
+    """What is in a directory of a tree, or nothing where there is none."""
+    top = within(tree, name, follow=True)
+    if top.is_dir():
+        yield from ((path, found) for path, found in walk(top) if path != top)
 
 
 def forget_origins(tree: Path) -> None:
     """Remove uv's notes of where and when each wheel was unpacked, and their lines in the lists of installed files."""
-    for note in tree.glob("opt/*/venvs/*/lib/python3*/site-packages/*.dist-info/uv_cache.json"):
-        record = note.with_name("RECORD")
+    for note in matches(tree, "opt/*/venvs/*/lib/python3*/site-packages/*.dist-info/uv_cache.json"):
+        record = within(tree, str(note.with_name("RECORD").relative_to(tree)), follow=True)
         lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
         own = f"{note.parent.name}/{note.name},"
         record.write_text("".join(line for line in lines if not line.startswith(own)), encoding="utf-8")

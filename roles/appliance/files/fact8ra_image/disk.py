@@ -17,6 +17,8 @@ import uuid
 from pathlib import Path
 from typing import Final
 
+from .paths import matches, remove, within
+from .paths import write as write_file
 from .recipe import EPOCH, Recipe
 from .system import ImageError, inside, run
 
@@ -44,6 +46,7 @@ _BIOS_MODULES: Final = (
 )
 #: VNC shows the last console, which is where the appliance tells its state; the kernel writes to both.
 KERNEL_PARAMETERS: Final = "console=ttyS0,115200 console=tty0"
+_BOOT: Final = "usr/lib/grub/i386-pc/boot.img"
 _CORE: Final = "boot/grub/i386-pc/core.img"
 _SHIM: Final = "usr/lib/shim/shimx64.efi.signed"
 _GRUB_EFI: Final = "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
@@ -100,8 +103,8 @@ def prepare(recipe: Recipe, tree: Path) -> None:
     """
     name = recipe.flavour.name
     root, esp = identifier(name, "file-system"), esp_serial(name)
-    kernels = sorted((tree / "boot").glob("vmlinuz-*"))
-    lacking = [path for path in ("usr/lib/grub/i386-pc/boot.img", _SHIM, _GRUB_EFI) if not (tree / path).exists()]
+    kernels = matches(tree, "boot/vmlinuz-*")
+    lacking = [path for path in (_BOOT, _SHIM, _GRUB_EFI) if not within(tree, path, follow=True).exists()]
     if not kernels or lacking:
         raise ImageError(f"the base has no {', '.join(lacking) or 'kernel'}: it cannot become a disk of its own")
     release = kernels[-1].name.partition("-")[2]
@@ -122,15 +125,20 @@ def prepare(recipe: Recipe, tree: Path) -> None:
         ),
         "boot/grub/early.cfg": _to_grub(root),
     }
-    (tree / "boot/efi").mkdir(exist_ok=True)
-    modules = tree / "usr/lib/grub/i386-pc"
-    ignored = shutil.ignore_patterns("*.image", "*.img", "*.module")
-    shutil.copytree(modules, tree / "boot/grub/i386-pc", ignore=ignored, dirs_exist_ok=True)
+    within(tree, "boot/efi", follow=True).mkdir(exist_ok=True)
+    copy_modules(tree)
     for path, text in files.items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_text(text, encoding="utf-8")
+        write_file(tree, path, text)
     command = ["grub-mkimage", "-O", "i386-pc", "-p", "/boot/grub", "-c", "/boot/grub/early.cfg", "-o", f"/{_CORE}"]
     inside(tree, [*command, *_BIOS_MODULES])
+
+
+def copy_modules(tree: Path) -> None:
+    """Put GRUB's modules where it looks for them."""
+    target = within(tree, "boot/grub/i386-pc")
+    remove(target)
+    ignored = shutil.ignore_patterns("*.image", "*.img", "*.module")
+    shutil.copytree(within(tree, "usr/lib/grub/i386-pc", follow=True), target, symlinks=True, ignore=ignored)
 
 
 def esp_serial(name: str) -> str:
@@ -152,7 +160,8 @@ def write(recipe: Recipe, tree: Path, target: Path, scratch: Path) -> None:
     with raw.open("wb") as stream:
         stream.truncate(megabytes << 20)
     run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", str(raw)], stdin=partitions(name, megabytes))
-    boot, core = boot_sectors((tree / "usr/lib/grub/i386-pc/boot.img").read_bytes(), (tree / _CORE).read_bytes())
+    boot, core = (within(tree, path, follow=True).read_bytes() for path in (_BOOT, _CORE))
+    boot, core = boot_sectors(boot, core)
     with raw.open("r+b") as stream:
         stream.write(boot)
         stream.seek(BIOS_FIRST * SECTOR)
@@ -160,9 +169,9 @@ def write(recipe: Recipe, tree: Path, target: Path, scratch: Path) -> None:
     _write_esp(name, tree, raw, scratch)
     sectors = megabytes * _PER_MIB - _PER_MIB - ROOT_FIRST
     write_ext4(tree, raw, ROOT_FIRST * SECTOR, sectors * SECTOR, identifier(name, "file-system"), "root")
-    run(["qemu-img", "convert", "-q", "-c", "-O", "qcow2", str(raw), str(target)], timeout=1800)
+    run(["qemu-img", "convert", "-q", "-c", "-f", "raw", "-O", "qcow2", str(raw), str(target)], timeout=1800)
     raw.unlink()
-    run(["qemu-img", "check", "-q", str(target)])
+    run(["qemu-img", "check", "-q", "-f", "qcow2", str(target)])
 
 
 def _write_esp(name: str, tree: Path, raw: Path, scratch: Path) -> None:
@@ -170,8 +179,8 @@ def _write_esp(name: str, tree: Path, raw: Path, scratch: Path) -> None:
     content = scratch / "esp"
     for directory in ("EFI/BOOT", "EFI/debian"):
         (content / directory).mkdir(parents=True)
-    shutil.copyfile(tree / _SHIM, content / "EFI/BOOT/BOOTX64.EFI")
-    shutil.copyfile(tree / _GRUB_EFI, content / "EFI/BOOT/grubx64.efi")
+    shutil.copyfile(within(tree, _SHIM, follow=True), content / "EFI/BOOT/BOOTX64.EFI")
+    shutil.copyfile(within(tree, _GRUB_EFI, follow=True), content / "EFI/BOOT/grubx64.efi")
     # Where Debian's signed GRUB looks, as that path is part of what was signed.
     text = _to_grub(identifier(name, "file-system")) + "configfile $prefix/grub.cfg\n"
     (content / "EFI/debian/grub.cfg").write_text(text, encoding="utf-8")

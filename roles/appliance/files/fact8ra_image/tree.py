@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import wheels
+from .paths import place, remove, within, write
 from .recipe import (
     COLLECTION,
     COMMON,
@@ -54,7 +55,7 @@ def fill(recipe: Recipe, tree: Path, cache: Path, *, given: str = "", index: str
 
 def check(tree: Path) -> None:
     """Raise ImageError unless the tree is a Debian with Python 3.11, for which the packages are pinned."""
-    release = (tree / "etc/os-release").read_text(encoding="utf-8", errors="replace")
+    release = within(tree, "etc/os-release", follow=True).read_text(encoding="utf-8", errors="replace")
     if 'VERSION_ID="12"' not in release or "ID=debian" not in release:
         name = next((line for line in release.splitlines() if line.startswith("PRETTY_NAME=")), "PRETTY_NAME=unknown")
         raise ImageError(
@@ -65,7 +66,7 @@ def check(tree: Path) -> None:
 def installed_packages(tree: Path) -> dict[str, str]:
     """Names and versions of the Debian packages in a tree, by dpkg's own records."""
     found = {}
-    text = (tree / "var/lib/dpkg/status").read_text(encoding="utf-8", errors="replace")
+    text = within(tree, "var/lib/dpkg/status", follow=True).read_text(encoding="utf-8", errors="replace")
     for entry in text.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in entry.splitlines() if ": " in line and not line.startswith(" "))
         if fields.get("Status", "").endswith(" installed"):
@@ -79,9 +80,8 @@ def install_packages(recipe: Recipe, tree: Path) -> None:
     lacking = sorted(wanted - installed_packages(tree).keys())
     if not lacking:
         return
-    policy = tree / "usr/sbin/policy-rc.d"
-    policy.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
-    policy.chmod(0o755)
+    policy = "usr/sbin/policy-rc.d"
+    write(tree, policy, "#!/bin/sh\nexit 101\n", 0o755)
     try:
         inside(tree, ["apt-get", "-qq", "update"], network=True)
         command = [
@@ -95,17 +95,15 @@ def install_packages(recipe: Recipe, tree: Path) -> None:
         ]
         inside(tree, [*command, *lacking], network=True)
     finally:
-        policy.unlink()
+        remove(within(tree, policy))
     still = sorted(wanted - installed_packages(tree).keys())
     if still:
         raise ImageError(f"{', '.join(still)} are not installed although apt-get reported no error")
 
 
 def _write_collection(tree: Path) -> None:
-    target = tree / INSTALLED
     for name in collection_files():
-        path = target / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = place(tree, f"{INSTALLED}/{name}")
         shutil.copyfile(COLLECTION / name, path)
         path.chmod(0o755 if (COLLECTION / name).stat().st_mode & 0o100 else 0o644)
 
@@ -152,7 +150,7 @@ def _install_flower(recipe: Recipe, tree: Path, cache: Path, given: str, index: 
         wheels=house,
         shown="ansible-playbook appliance_image.yml in the image",
     )
-    shutil.rmtree(tree / "opt/flower/.wheelhouse", ignore_errors=True)
+    remove(within(tree, "opt/flower/.wheelhouse"))
 
 
 def flower_variables(recipe: Recipe) -> dict[str, Any]:
@@ -180,11 +178,8 @@ def _write_files(recipe: Recipe, tree: Path) -> None:
     if not recipe.base:
         files.update(MACHINE_FILES)
     for name, text in files.items():
-        path = tree / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
-    (tree / "var/lib/fact8ra").mkdir(mode=0o700, exist_ok=True)
+        write(tree, name, text)
+    within(tree, "var/lib/fact8ra", follow=True).mkdir(mode=0o700, exist_ok=True)
 
 
 #: What makes cloud-init read OpenNebula's context and nothing else, and networkd do what it says. Of
@@ -217,12 +212,11 @@ def units(collection: Path = COLLECTION) -> Iterator[Path]:
 
 def _enable(recipe: Recipe, tree: Path) -> None:
     """Install the appliance's units, and enable those that name what wants them."""
-    directory = tree / "etc/systemd/system"
     wanted = []
     for path in units():
-        shutil.copyfile(path, directory / path.name)
-        (directory / path.name).chmod(0o644)
-        if "\n[Install]" in path.read_text(encoding="utf-8"):
+        text = path.read_text(encoding="utf-8")
+        write(tree, f"etc/systemd/system/{path.name}", text)
+        if "\n[Install]" in text:
             wanted.append(path.name)
     machine = [] if recipe.base else ["systemd-networkd.service", "systemd-resolved.service"]
     if wanted or machine:
