@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import struct
+from typing import Any
 
 import pytest
 
@@ -65,3 +66,28 @@ def test_the_largest_partition_of_a_given_image_is_looked_at_first() -> None:
     assert first == given.Root(1, 262144 * 512, 4000000 * 512, True)
     assert [(root.number, root.last) for root in others] == [(15, False), (14, False)]
     assert given.candidates({}) == []
+
+
+@pytest.mark.parametrize("kind", ["qcow2", "raw"])
+def test_a_whole_image_is_taken(kind: str) -> None:
+    told = {"format": kind, "format-specific": {"type": kind, "data": {"compat": "1.1", "corrupt": False}}}
+    assert given.image_format(told, "base") == kind
+    assert given.image_format({"format": kind}, "base") == kind
+
+
+@pytest.mark.parametrize(
+    ("told", "named"),
+    [
+        ({"format": "vmdk"}, "is an image of format vmdk; appliance_base must be one of qcow2 or raw"),
+        ({}, "is an image of format None"),
+        ({"format": "qcow2", "backing-filename": "/etc/shadow"}, "has backing-filename /etc/shadow"),
+        ({"format": "qcow2", "full-backing-filename": "/etc/shadow"}, "has full-backing-filename /etc/shadow"),
+        (
+            {"format": "qcow2", "format-specific": {"type": "qcow2", "data": {"data-file": "/dev/sda"}}},
+            "has data-file /dev/sda",
+        ),
+    ],
+)
+def test_an_image_with_content_of_other_files_is_refused(told: dict[str, Any], named: str) -> None:
+    with pytest.raises(ImageError, match=re.escape(f"base {named}")):
+        given.image_format(told, "base")

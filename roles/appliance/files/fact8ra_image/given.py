@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from .disk import SECTOR, write_ext4
+from .paths import within
 from .system import ImageError, run
 
+#: Of an image that is given.
+FORMATS: Final = ("qcow2", "raw")
 _CAPABILITY: Final = "security.capability"
 #: Where files are that have capabilities.
 _PROGRAMS: Final = ("usr/bin", "usr/sbin", "usr/libexec", "bin", "sbin")
@@ -85,6 +88,32 @@ def _at(raw: Path, root: Root) -> str:
     return f"{raw}?offset={root.offset}"
 
 
+def image_format(told: dict[str, Any], name: str) -> str:
+    """The format of an image as `qemu-img info --output=json` tells it: "qcow2" or "raw".
+
+    Raises ImageError when it is another one, or has content of other files, which would be this machine's.
+    """
+    kind = str(told.get("format"))
+    if kind not in FORMATS:
+        raise ImageError(f"{name} is an image of format {kind}; appliance_base must be one of {' or '.join(FORMATS)}")
+    own = (told.get("format-specific") or {}).get("data") or {}
+    for found, keys in ((told, ("backing-filename", "full-backing-filename")), (own, ("data-file", "data-file-raw"))):
+        for key in keys:
+            if found.get(key):
+                raise ImageError(
+                    f"{name} has {key} {found[key]}, another file;"
+                    " appliance_base must be one file: qemu-img convert -O qcow2"
+                )
+    return kind
+
+
+def _to_raw(image: Path, raw: Path) -> None:
+    # Absolute, as qemu-img takes a colon in the name of a file for a protocol.
+    path = str(image.absolute())
+    kind = image_format(json.loads(run(["qemu-img", "info", "--output=json", path])), str(image))
+    run(["qemu-img", "convert", "-q", "-f", kind, "-O", "raw", path, str(raw)], timeout=1800)
+
+
 def unpack(image: Path, tree: Path) -> None:
     """Copy the root file system of an image to a tree, with owners, modes, times and capabilities.
 
@@ -92,24 +121,24 @@ def unpack(image: Path, tree: Path) -> None:
     """
     with tempfile.TemporaryDirectory(dir=tree.parent) as scratch:
         raw = Path(scratch) / "disk.raw"
-        run(["qemu-img", "convert", "-q", "-O", "raw", str(image), str(raw)], timeout=1800)
+        _to_raw(image, raw)
         root = find_root(raw, str(image))
         tree.mkdir()
         run(["debugfs", "-R", f"rdump / {tree}", _at(raw, root)], timeout=1800)
-        if not (tree / "etc/os-release").exists():
+        if not within(tree, "etc/os-release", follow=True).exists():
             raise ImageError(f"the files of {image} could not be read; is its file system whole?")
         for name in ("dev", "proc", "sys", "run", "tmp", "root"):
-            (tree / name).mkdir(exist_ok=True)
+            within(tree, name, follow=True).mkdir(exist_ok=True)
         _copy_capabilities(raw, root, tree, Path(scratch))
 
 
 def _copy_capabilities(raw: Path, root: Root, tree: Path, scratch: Path) -> None:
     """What debugfs leaves behind when it copies: ping is of no use to anybody but root without it."""
     names = [
-        path.relative_to(tree)
+        f"{directory}/{path.name}"
         for directory in _PROGRAMS
-        if not (tree / directory).is_symlink()
-        for path in sorted((tree / directory).glob("*"))
+        if not within(tree, directory).is_symlink()
+        for path in sorted(within(tree, directory).glob("*"))
         if path.is_file() and not path.is_symlink() and re.fullmatch(r"[\w.+-]+", path.name)
     ]
     commands = scratch / "commands"
@@ -120,7 +149,7 @@ def _copy_capabilities(raw: Path, root: Root, tree: Path, scratch: Path) -> None
     for index, name in enumerate(names):
         value = scratch / str(index)
         if value.exists() and value.stat().st_size:
-            os.setxattr(tree / name, _CAPABILITY, value.read_bytes())
+            os.setxattr(within(tree, name), _CAPABILITY, value.read_bytes())
 
 
 def write(image: Path, tree: Path, target: Path, used: int) -> None:
@@ -136,7 +165,7 @@ def write(image: Path, tree: Path, target: Path, used: int) -> None:
     """
     with tempfile.TemporaryDirectory(dir=tree.parent) as scratch:
         raw = Path(scratch) / "disk.raw"
-        run(["qemu-img", "convert", "-q", "-O", "raw", str(image), str(raw)], timeout=1800)
+        _to_raw(image, raw)
         root = find_root(raw, str(image))
         told = run(["dumpe2fs", "-h", _at(raw, root)])
         uuid = re.findall(r"^Filesystem UUID: +(\S+)$", told, re.MULTILINE)[0]
@@ -147,7 +176,7 @@ def write(image: Path, tree: Path, target: Path, used: int) -> None:
         # What was there before must not stay in the free space.
         run(["fallocate", "--punch-hole", f"--offset={root.offset}", f"--length={root.size}", str(raw)])
         write_ext4(tree, raw, root.offset, root.size, uuid, label)
-        run(["qemu-img", "convert", "-q", "-c", "-O", "qcow2", str(raw), str(target)], timeout=1800)
+        run(["qemu-img", "convert", "-q", "-c", "-f", "raw", "-O", "qcow2", str(raw), str(target)], timeout=1800)
 
 
 def _grown(raw: Path, root: Root, more: int, name: str) -> Root:
