@@ -37,6 +37,8 @@ def test_everything_that_is_wrong_is_named_in_opennebula(here: Tenant, deleted: 
     for name in WRONG:
         assert all(name in text for text in (page, console, journal))
     assert vm.run("systemctl is-active flower-superlink nginx || true").split() == ["inactive"] * 2
+    # Nobody gets in meanwhile.
+    assert "policy drop" in vm.run("nft list chain inet fact8ra_closed input")
 
 
 def test_a_context_that_is_mended_and_a_reboot(here: Tenant, deleted: Callable[[Service], Service]) -> None:
@@ -48,6 +50,7 @@ def test_a_context_that_is_mended_and_a_reboot(here: Tenant, deleted: Callable[[
     superlink.reboot()
     said = superlink.until("READY")
     assert said["FLOWER_PROBLEMS"] == ""
+    assert superlink.run("nft list tables").splitlines() == ["table inet fact8ra"]
     assert "client_max_body_size 32m;" in superlink.run("cat /etc/nginx/conf.d/flower-fleet.conf")
     service.until_online(2)
     service.until("RUNNING")

@@ -11,6 +11,7 @@ import errno
 import itertools
 import json
 import shlex
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ class World:
     states: list[tuple[str, str]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     published: int = 0
+    reopened: int = 0
 
     def image(self, kind: str) -> None:
         """Write the image's description."""
@@ -89,8 +91,11 @@ class World:
             if after:
                 after()
 
+        def reopen() -> None:
+            self.reopened += 1
+
         reporter = Recording(self, gate)
-        return boot.Boot(self.root, self.play, sleep, lambda: float(len(self.slept)), reporter).run()
+        return boot.Boot(self.root, self.play, sleep, lambda: float(len(self.slept)), reporter, reopen).run()
 
     @property
     def state(self) -> dict[str, Any]:
@@ -234,6 +239,12 @@ class TestSuperLink:
         assert world.state["state"] == "CONFIGURE_FAILED"
         assert "pki : Issue: no space for the pool" in world.state["message"]
         assert len(world.slept) == boot.PATIENCE - 1
+        assert world.reopened == 0
+
+    def test_nobody_gets_in_before_the_roles_were_played(self, world: World) -> None:
+        assert (world.boot(), world.reopened) == (0, 1)
+        world.context(VMID="7", ONEAPP_FLOWER_FLEET_PORT="x")
+        assert (world.boot(), world.reopened) == (1, 1)
 
     def test_a_boot_goes_on_after_a_failure_that_passed(self, world: World) -> None:
         world.failures = [ApplyFailed("once", "x"), RuntimeError("twice")]
@@ -461,6 +472,28 @@ class TestMachine:
         assert named["pki_superlink_source"] == "provided"
         key = Path(named["pki_superlink_key"])
         assert (key.read_text(), key.stat().st_mode & 0o777) == ("key", 0o600)
+
+    @pytest.mark.parametrize("failing", [True, False])
+    def test_the_table_that_lets_nobody_in_goes(self, failing: bool) -> None:
+        called = []
+
+        def run(command: list[str], **_options: Any) -> None:
+            called.append(command)
+            if failing:
+                raise subprocess.CalledProcessError(1, command, stderr="no rights")
+
+        if failing:
+            with pytest.raises(Trouble, match="no rights"):
+                machine.reopen(run)
+        else:
+            machine.reopen(run)
+        assert called == [["/usr/sbin/nft", "add table inet fact8ra_closed; delete table inet fact8ra_closed"]]
+
+    def test_the_kernel_takes_that_table(self) -> None:
+        files = Path(boot.__file__).parents[1]
+        unit = (files / "units/fact8ra-closed.service").read_text(encoding="utf-8")
+        assert "/roles/appliance/files/closed.nft\n" in unit
+        subprocess.run(["nft", "--check", "--file", str(files / "closed.nft")], check=True, capture_output=True)
 
     def test_another_context_has_another_digest(self) -> None:
         one = machine.digest({"ONEAPP_FLOWER_A": "1", "TOKENTXT": "x"})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import promises
 
-from fact8ra_appliance import admission, joiner, wire
+from fact8ra_appliance import admission, glance, joiner, wire
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def test_every_attack_is_one_that_a_test_tries() -> None:
 def test_the_limits_are_those_of_the_code() -> None:
     (row,) = [row for row in promises.rows(TEXT, "Who, without a controller") if "OneGate, memory or disk" in row[1]]
     assert f"{admission.MOST_NONCES} nonces, {admission.MOST} SuperNodes, {joiner._THREADS} threads" in row[2]
-    assert admission.ONEGATE_PAUSE == 1
+    assert glance.PAUSE == 1
     assert (wire.WINDOW, wire.LARGEST) == (300, 4096)
     nginx = (ROOT / "roles/superlink/templates/flower-fleet.conf.j2").read_text(encoding="utf-8")
     assert "client_max_body_size 4k;" in nginx

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -107,6 +107,7 @@ class Boot:
         play: plays a playbook, as `apply.apply`.
         sleep: waits so many seconds.
         clock: seconds that only grow.
+        reopen: takes away what lets nobody in until the role firewall was played.
     """
 
     root: Path = Path("/")
@@ -114,6 +115,7 @@ class Boot:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     reporter: Reporter = field(default_factory=Reporter)
+    reopen: Callable[[], None] = machine.reopen
     _gate: OneGate | None = None
     _context: dict[str, str] = field(default_factory=dict, repr=False)
     _waited: bool = False
@@ -170,7 +172,7 @@ class Boot:
         self.reporter.say(State.CONFIGURING, f"The SuperLink is brought to its context, at {address}")
         if given.get("appliance_run_app", "none") != "none":
             roles |= data.superlink(self.root)
-        self.play(PLAYBOOK, "superlink", SUPERLINK, roles, root=self.root)
+        self._play("superlink", SUPERLINK, roles)
         keep.remember(context=machine.digest(self._context))
         token = given.get("appliance_join_token")
         etc = self.root / "etc/flower"
@@ -236,11 +238,16 @@ class Boot:
             roles |= data.supernode(config, gate.service if gate else None, vm_id, self.root)
         # Flower itself is asked whether this node is online, which says more than a connection.
         roles["supernode_wait_for_superlink"] = False
-        self.play(PLAYBOOK, "supernodes", me.name, roles, root=self.root)
+        self._play("supernodes", me.name, roles)
         keep.remember(context=machine.digest(self._context), superlink=found.address)
         self._online(found, joined, me)
         self.reporter.say(State.ONLINE, f"SuperNode {me.name} is online at the SuperLink {found.address}; {believed}")
         self._insist_ready()
+
+    def _play(self, group: str, name: str, roles: dict[str, Any], skip: Sequence[str] = ()) -> None:
+        """Play the roles; from then on their firewall stands, and not the one that lets nobody in."""
+        self.play(PLAYBOOK, group, name, roles, skip=skip, root=self.root)
+        self.reopen()
 
     def _wait(self, failure: Failure, roles: dict[str, Any], keep: machine.Keep, address: str = "") -> None:
         """Do once what can be done without the SuperLink, the firewall first; no address where it is unknown."""
@@ -258,7 +265,7 @@ class Boot:
             self._prepare(roles | opened, keep, f"*:{port}")
 
     def _prepare(self, roles: dict[str, Any], keep: machine.Keep, address: str) -> None:
-        self.play(PLAYBOOK, "supernodes", str(roles["supernode_name"]), roles, skip=["supernode"], root=self.root)
+        self._play("supernodes", str(roles["supernode_name"]), roles, skip=["supernode"])
         keep.remember(superlink=address)
 
     def _admitted(self, address: str, port: int, keep: machine.Keep) -> bool:
