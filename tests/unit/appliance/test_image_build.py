@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -97,10 +98,22 @@ def test_a_build_that_is_interrupted_leaves_nothing(
 
 
 def test_what_a_killed_build_left_is_removed(base: Path, options: build.Options) -> None:
-    left = options.output / ".new-flower-supernode-x"
+    left = options.output / ".new-flower-supernode.x"
     left.mkdir(parents=True)
     build.ensure(image(base), options)
     assert not left.exists()
+
+
+def test_what_is_of_another_image_or_of_somebody_else_is_no_leftover(tmp_path: Path, options: build.Options) -> None:
+    mine = [options.output / ".new-flower-supernode.x", tmp_path / "shm/fact8ra-image-flower-supernode.x"]
+    others = ("fact8ra-image-flower-supernode-edge.x", "fact8ra-image-flower-supernode-edge_x")
+    for path in (*mine, *(tmp_path / "shm" / name for name in others)):
+        path.mkdir(parents=True)
+    (tmp_path / "shm/fact8ra-image-flower-supernode.link").symlink_to(tmp_path)
+    (tmp_path / "shm/fact8ra-image-flower-supernode.file").touch()
+    assert build.leftovers("flower-supernode", options.output, os.getuid()) == mine
+    assert build.leftovers("flower-supernode", options.output, os.getuid() + 1) == []
+    assert not any("." in name for name in recipe.FLAVOURS)
 
 
 def test_an_image_over_its_bound_is_none(base: Path, options: build.Options, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fact8ra_image import clean
+from fact8ra_image.system import ImageError
 
 GONE = (
     *("etc/ssh/ssh_host_ed25519_key", "etc/hostname", "var/lib/dbus/machine-id", "var/lib/systemd/random-seed"),
@@ -28,9 +29,19 @@ GONE = (
         "usr/share/man/man1/ls.1.gz",
     ),
     *("usr/share/locale/de/LC_MESSAGES/x.mo", "var/lib/cloud/instance/user-data.txt", "var/lib/dpkg/status-old"),
+    *("home/debian/.ssh/authorized_keys", "home/debian/.bash_history", "home/debian/.python_history"),
+    *("etc/apt/auth.conf", "etc/apt/auth.conf.d/proxy.conf", "etc/wireguard/wg0.conf"),
     *("etc/sudoers.d/90-cloud-init-users", "opt/flower/.wheelhouse/flwr.whl", "var/log/journal/1/system.journal"),
 )
-KEPT = ("etc/ssh/sshd_config", "usr/share/doc/acl/copyright", "var/lib/dpkg/status", "etc/shadow")
+KEPT = (
+    "home/debian/.profile",
+    "etc/apt/apt.conf",
+    "var/lib/flower/data/made",
+    "etc/ssh/sshd_config",
+    "usr/share/doc/acl/copyright",
+    "var/lib/dpkg/status",
+    "etc/shadow",
+)
 
 
 @pytest.fixture
@@ -96,3 +107,24 @@ def test_uv_forgets_where_wheels_came_from(tree: Path) -> None:
     # The role flower holds the environment against this list.
     assert (info / "RECORD").read_text() == kept
     assert not (info / "uv_cache.json").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("var/lib/fact8ra/pki/ca.key", "var/lib/fact8ra/ca.passphrase", "var/lib/fact8ra/pin.json"),
+        *("var/lib/fact8ra/join.token", "etc/flower/node.key"),
+    ],
+)
+def test_a_base_that_is_a_node_is_refused(tree: Path, name: str) -> None:
+    (tree / name).parent.mkdir(parents=True)
+    (tree / name).write_text("x")
+    with pytest.raises(ImageError, match=r"the base has (var/lib/fact8ra|etc/flower)/.*: it is a node"):
+        clean.begin(tree)
+    # Nothing was done to it.
+    assert (tree / "var/lib/flower/data/made").exists()
+
+
+def test_data_of_a_node_is_gone_before_the_build_makes_its_own(tree: Path) -> None:
+    clean.begin(tree)
+    assert list((tree / "var/lib/flower").iterdir()) == []

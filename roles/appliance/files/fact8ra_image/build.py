@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from .system import SCRATCH_PREFIX, SHM, ImageError, locked, missing, remove_tre
 
 RECORD: Final = "build.json"
 SUMS: Final = "SHA256SUMS"
+#: Ends the name of an image where more follows; names of images do not have it.
+_END: Final = "."
 #: Programs, and what is built with them.
 TOOLS: Final = ("unshare", "chroot", "tar", "cp", "systemctl")
 DEBIAN_TOOLS: Final = ("mmdebstrap",)
@@ -102,13 +105,17 @@ def ensure(recipe: Recipe, options: Options, *, check: bool = False) -> dict[str
     with locked(options.output / f".{recipe.flavour.name}.lock"):
         if current(recipe, options):  # another process built it while this one waited
             return _answer(recipe, directory, changed=False)
-        for leftover in [
-            *options.output.glob(f".new-{recipe.flavour.name}-*"),
-            *SHM.glob(f"{SCRATCH_PREFIX}{recipe.flavour.name}-*"),
-        ]:
+        for leftover in leftovers(recipe.flavour.name, options.output, os.getuid()):
             remove_tree(leftover)
         _build(recipe, options, directory)
     return _answer(recipe, directory, changed=True)
+
+
+def leftovers(name: str, output: Path, owner: int) -> list[Path]:
+    """Directories of that owner that builds of an image left; of another image's, which may be at work, none."""
+    found = [*output.glob(f".new-{name}{_END}*"), *SHM.glob(f"{SCRATCH_PREFIX}{name}{_END}*")]
+    # Anybody may make names in a file system in memory.
+    return [path for path in found if stat.S_ISDIR(path.lstat().st_mode) and path.lstat().st_uid == owner]
 
 
 def _answer(recipe: Recipe, directory: Path, *, changed: bool) -> dict[str, Any]:
@@ -124,10 +131,10 @@ def _build(recipe: Recipe, options: Options, directory: Path) -> None:
     options.cache.mkdir(parents=True, exist_ok=True)
     name = recipe.flavour.name
     parent = scratch_parent(options.output, need(recipe))
-    prefix = f"{SCRATCH_PREFIX if parent == SHM else '.new-'}{name}-"
+    prefix = f"{SCRATCH_PREFIX if parent == SHM else '.new-'}{name}{_END}"
     with (
         tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as scratch,
-        tempfile.TemporaryDirectory(prefix=f".new-{name}-", dir=options.output) as new,
+        tempfile.TemporaryDirectory(prefix=f".new-{name}{_END}", dir=options.output) as new,
     ):
         root = Path(scratch) / "rootfs"
         base.make(recipe, root, options.cache)

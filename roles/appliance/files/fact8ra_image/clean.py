@@ -14,6 +14,7 @@ from typing import Final
 
 from .paths import matches, place, remove, within, write
 from .recipe import EPOCH
+from .system import ImageError
 
 #: Patterns below the root; directories lose what is in them.
 EMPTIED: Final = (
@@ -37,11 +38,34 @@ REMOVED: Final = (
     *("etc/*-", "var/lib/chrony/*", "var/lib/dhcp/*", "etc/udev/rules.d/70-persistent-net.rules", "etc/.pwd.lock"),
     *("usr/share/man/*", "usr/share/info/*", "usr/share/locale/*", "opt/flower/.wheelhouse"),
     *("etc/sudoers.d/90-cloud-init-users", "etc/netplan/50-cloud-init.yaml", "etc/systemd/network/10-cloud-init-*"),
+    # Whose base it was: who may log in, what was typed, with which passwords packages are fetched.
+    *("home/*/.ssh", "home/*/.*_history", "home/*/.lesshst", "home/*/.viminfo"),
+    *("etc/apt/auth.conf", "etc/apt/auth.conf.d/*", "etc/wireguard/*"),
+)
+#: What makes one machine of a system: two made of one image would be taken for each other.
+IDENTITIES: Final = (
+    *(f"var/lib/fact8ra/{name}" for name in ("pki", "ca.passphrase", "pin.json", "join.token")),
+    "etc/flower/*.key",
 )
 #: Kept with its length, where systemd makes another one at the first boot.
 _MACHINE_ID: Final = "etc/machine-id"
 #: Header of byte code: magic, flags, time of the source, size (PEP 552).
 _PYC: Final = struct.Struct("<4sIII")
+
+
+def begin(tree: Path) -> None:
+    """Empty a base of a node's data, before the build makes its own there.
+
+    Raises ImageError when the base is a node: it has keys or trust of its own.
+    """
+    found = [str(path.relative_to(tree)) for pattern in IDENTITIES for path in matches(tree, pattern)]
+    if found:
+        raise ImageError(
+            f"the base has {', '.join(found)}: it is a node, and images made of it would all be that one;"
+            " appliance_base must be a system that never was one"
+        )
+    for path in matches(tree, "var/lib/flower/*"):
+        remove(path)
 
 
 def clean(tree: Path, *, resolver: str = "") -> None:

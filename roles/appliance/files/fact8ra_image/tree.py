@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from . import wheels
+from . import clean, wheels
 from .paths import place, remove, within, write
 from .recipe import (
     COLLECTION,
@@ -45,6 +45,7 @@ def fill(recipe: Recipe, tree: Path, cache: Path, *, given: str = "", index: str
     Raises ImageError when the tree is no Debian 12, or something cannot be installed.
     """
     check(tree)
+    clean.begin(tree)
     install_packages(recipe, tree)
     _write_collection(tree)
     _install_ansible(tree, cache, given, index)
