@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -124,16 +125,27 @@ def program(directory: Path, script: str) -> Path:
     return path
 
 
-def run(directory: Path, ansible: Path) -> None:
+def run(directory: Path, ansible: Path, **more: Any) -> None:
     """Play with a program in Ansible's place."""
     collection = directory / "ansible_collections/fact8ra/flower"
-    apply.apply("x.yml", "superlink", "h", {}, root=directory, program=ansible, collection=collection)
+    apply.apply("x.yml", "superlink", "h", {}, root=directory, program=ansible, collection=collection, **more)
 
 
 def test_ansible_that_ends_without_a_task_says_what_it_said(tmp_path: Path) -> None:
     given_ = program(tmp_path, "echo ERROR: no such playbook; exit 4")
     with pytest.raises(apply.ApplyFailed, match="ended with 4 and said: ERROR: no such playbook"):
         run(tmp_path, given_)
+
+
+def test_a_play_that_does_not_end_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+    # The second one has a session of its own, as a worker of Ansible has; both hold the pipe open.
+    hangs = program(tmp_path, "echo apt waits for a lock; setsid sleep 60 & sleep 60")
+    begun = time.monotonic()
+    with pytest.raises(
+        apply.ApplyFailed, match=r"has not ended after .* min; the last lines were: apt waits for a lock"
+    ):
+        run(tmp_path, hangs, patience=0.5)
+    assert time.monotonic() - begun < 30
 
 
 def test_ansible_that_is_not_there(tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ never a template, and stands in no command line.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -68,6 +71,7 @@ def apply(
     collection: Path = COLLECTION,
     scratch: str = SCRATCH,
     environment: Mapping[str, str] = MappingProxyType({}),
+    patience: float = 1800,
 ) -> None:
     """Play a playbook of the collection on this VM.
 
@@ -82,9 +86,10 @@ def apply(
         collection: directory of the collection, below ansible_collections/fact8ra.
         scratch: directory below the root; plays at the same time need one each.
         environment: further variables for Ansible's plugins.
+        patience: seconds after which a play that has not ended is killed.
 
     Raises:
-        ApplyFailed: with the message of the task that failed, or the last lines when there was none.
+        ApplyFailed: with the message of the task that failed, or the last lines when there was none or it was killed.
     """
     directory = root / scratch
     directory.mkdir(parents=True, exist_ok=True)
@@ -103,6 +108,7 @@ def apply(
         str(collection / "playbooks" / playbook),
     ]
     lines_out: list[str] = []
+    late = threading.Event()
     try:
         with subprocess.Popen(
             command,
@@ -113,24 +119,58 @@ def apply(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            start_new_session=True,
         ) as process:
             assert process.stdout is not None
-            for line in process.stdout:
-                # Standard output is the journal's.
-                print(line, end="", flush=True)
-                lines_out = [*lines_out, line.strip()][-_LAST_LINES:]
+            timer = threading.Timer(patience, _end, (process.pid, late))
+            timer.daemon = True
+            timer.start()
+            try:
+                for line in process.stdout:
+                    # Standard output is the journal's.
+                    print(line, end="", flush=True)
+                    lines_out = [*lines_out, line.strip()][-_LAST_LINES:]
+                process.wait()
+            finally:
+                timer.cancel()
     except OSError as error:
         raise ApplyFailed(f"{program} cannot be run: {error.strerror}") from error
     finally:
         (directory / "variables.yml").unlink(missing_ok=True)
     if process.returncode == 0:
         return
+    said = " ".join(line for line in lines_out if line) or "nothing"
+    if late.is_set():
+        raise ApplyFailed(f"ansible-playbook has not ended after {patience / 60:g} min; the last lines were: {said}")
     try:
         found = json.loads(failure.read_text(encoding="utf-8"))
         raise ApplyFailed(str(found["message"]), str(found["task"]))
     except (OSError, ValueError, KeyError):
-        said = " ".join(line for line in lines_out if line) or "nothing"
         raise ApplyFailed(f"ansible-playbook ended with {process.returncode} and said: {said}") from None
+
+
+def _end(leader: int, late: threading.Event) -> None:
+    """Kill a play with all that it started, and note that it was late."""
+    late.set()
+    # Workers of Ansible have sessions of their own (ansible.executor.process.worker), so the groups are several.
+    for group in _groups(leader):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def _groups(leader: int) -> set[int]:
+    """The process groups of a process and of its descendants (proc_pid_stat(5)), of which the caller's is none."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            _state, parent, group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            found.setdefault(int(parent), []).append((int(path.parent.name), int(group)))
+    groups, waiting = {leader}, [leader]
+    while waiting:
+        for process, group in found.get(waiting.pop(), []):
+            groups.add(group)
+            waiting.append(process)
+    return groups - {os.getpgrp()}
 
 
 def _environment(scratch: Path, collection: Path) -> dict[str, str]:
