@@ -14,7 +14,7 @@ import joining
 import pytest
 
 from ansible_collections.fact8ra.flower.plugins.module_utils._flower.errors import FlowerFailure
-from fact8ra_appliance import wire
+from fact8ra_appliance import admission, wire
 from fact8ra_appliance.discovery import Found
 from fact8ra_appliance.identity import Identity
 from fact8ra_appliance.join import Busy, Joined, install, join, status
@@ -264,6 +264,33 @@ def test_every_refusal_is_a_state(
     assert (refused.state, refused.again) == (state, again)
 
 
+def test_a_superlink_that_is_full_refuses_and_is_not_waited_for(
+    link: joining.SuperLink, node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.join(link.found)
+    monkeypatch.setattr(admission, "MOST", 1)
+    refused = Node(tmp_path, "node-b").refused(link.found)
+    assert (refused.state, refused.again) == ("JOIN_REFUSED", False)
+    assert "takes no more SuperNodes by itself" in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("busy", "in so short a time"),
+        ("onegate", "its OneGate"),
+        ("flower", "its Flower"),
+        ("\x1b[31m", "takes no SuperNodes yet"),
+        (["busy"], "takes no SuperNodes yet"),
+    ],
+)
+def test_why_a_superlink_takes_none_just_now_is_said(link: joining.SuperLink, node: Node, word: Any, why: str) -> None:
+    link.says = lambda path, body: (503, {"refused": word}) if path == "/join" and body else None
+    refused = node.refused(link.found)
+    assert (refused.state, refused.again) == ("WAITING_FOR_SUPERLINK", True)
+    assert why in str(refused)
+
+
 def test_a_clock_that_is_wrong_by_a_year_is_told_with_the_difference(link: joining.SuperLink, node: Node) -> None:
     refused = node.refused(link.found, clock=lambda: link.admission.clock() - 365 * 86400)
     assert refused.state == "CLOCK_WRONG"
@@ -301,6 +328,7 @@ def test_a_superlink_whose_flower_is_away_is_waited_for(
     monkeypatch.setattr(link.flower, "nodes", away)
     refused = node.refused(link.found)
     assert (refused.state, refused.again) == ("WAITING_FOR_SUPERLINK", True)
+    assert "answers 503: its Flower does not answer it" in str(refused)
 
 
 def test_the_authority_lies_where_the_role_looks_and_is_written_once(tmp_path: Path, link: joining.SuperLink) -> None:

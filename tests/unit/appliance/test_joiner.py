@@ -304,7 +304,7 @@ def test_a_key_keeps_its_name(world: World) -> None:
 def test_a_token_that_became_known_does_not_fill_the_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "MOST", 1)
     world.join(world.identity("node-a"))
-    world.refused(world.body(world.identity("node-b")), "full", 503)
+    world.refused(world.body(world.identity("node-b")), "full", 409)
 
 
 def test_a_supernode_that_makes_itself_anew_does_not_fill_the_disk(
@@ -330,7 +330,7 @@ def test_a_supernode_that_makes_itself_anew_does_not_fill_the_disk(
     assert [one.status for one in village.flower.known] == ["unregistered", "unregistered", "registered"]
     village.now += admission.REPLACEMENT_PAUSE
     village.show(fourth)
-    village.refused(village.body(fourth), "full", 503)
+    village.refused(village.body(fourth), "full", 409)
     village.show(third)
     assert village.join(third)["registered"]
 

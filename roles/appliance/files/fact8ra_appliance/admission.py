@@ -246,7 +246,7 @@ class Admission:
             if not self._gone(rival, statement, present):
                 raise Refusal("name_taken", 409, f"node {rival.node_id} has the name {statement.name}")
         if len(nodes) >= MOST:
-            raise Refusal("full", 503, f"Flower lists {len(nodes)} SuperNodes, {len(alive)} of them registered")
+            raise Refusal("full", 409, f"Flower lists {len(nodes)} SuperNodes, {len(alive)} of them registered")
         now = self.clock()
         last = self._replaced.get(statement.vm_id)
         if rivals and last is not None and abs(now - last) < REPLACEMENT_PAUSE:

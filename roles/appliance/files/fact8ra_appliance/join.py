@@ -21,6 +21,12 @@ from .trouble import Trouble
 from .trust import CHOICE, FINGERPRINT, JOIN_TOKEN, Judged, Mode, Pin, Pins
 
 _LATER = (429, 502, 503, 504)
+# Word of a joiner that takes no SuperNode just now -> why.
+_LATER_WORDS = {
+    "busy": "it takes no more SuperNodes in so short a time",
+    "onegate": "its OneGate does not tell it of the VMs of its service",
+    "flower": "its Flower does not answer it",
+}
 
 # Word of a refusal -> state, variable, and what it means. What a server says beside it is never shown.
 _REFUSALS = {
@@ -221,7 +227,10 @@ def _ask(
     except Unverified as error:
         raise _unverified(found, judged, pin, error, seconds) from error
     if code in _LATER:
-        raise Busy("WAITING_FOR_SUPERLINK", f"{found.address} answers {code}: it takes no SuperNodes yet", again=True)
+        word = answer.get("refused")
+        why = _LATER_WORDS.get(word, "") if isinstance(word, str) else ""
+        text = f"{found.address} answers {code}: {why or 'it takes no SuperNodes yet'}"
+        raise Busy("WAITING_FOR_SUPERLINK", text, again=True)
     return code, answer
 
 
