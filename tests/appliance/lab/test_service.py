@@ -77,7 +77,9 @@ def test_a_reboot_changes_nothing_that_others_know(service: Service) -> None:
     pinned = node.run("cat /var/lib/fact8ra/pin.json")
     for vm in (superlink, node):
         vm.reboot()
-    superlink.until("READY")
+    until(
+        lambda: [state for _seconds, state in superlink.states()][-1:] == ["READY"], "it is ready again", superlink.told
+    )
     until(
         lambda: [state for _seconds, state in node.states()][-1:] == ["ONLINE"], "the node is online again", node.told
     )

@@ -52,12 +52,6 @@ def _trust(given: Given) -> Iterator[tuple[str, str]]:
             f"{PREFIX}SUPERLINK_ADDRESS is given, and nothing says which SuperLink answers there; "
             f"{_named('SUPERLINK_FINGERPRINT')} or {_named('JOIN_TOKEN')} must be given with it",
         )
-    if trust in ("token", "first") and "SUPERLINK_FINGERPRINT" in given:
-        yield (
-            "TRUST",
-            f"{PREFIX}TRUST is {trust}, which does not look at {PREFIX}SUPERLINK_FINGERPRINT; "
-            "it must be fingerprint or auto, or the fingerprint must be left out",
-        )
 
 
 def _gpus(given: Given) -> Iterator[tuple[str, str]]:

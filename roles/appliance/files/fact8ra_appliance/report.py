@@ -201,7 +201,9 @@ class Reporter:
         # Notices, as the watch's unit keeps what is less out of the journal (LogLevelMax).
         priority = 5 if state in GOING_ON else 3
         text = "\n".join([f"{state}: {message}"] + [f"{name}: {text}" for name, text in pairs])
-        self._journal(text, priority, FACT8RA_STATE=str(state), FACT8RA_VARIABLES=" ".join(name for name, _ in pairs))
+        self._journal(
+            text, priority, FACT8RA_STATE=str(state), FACT8RA_VARIABLES=" ".join(name for name, _text in pairs)
+        )
 
     def _journal(self, text: str, priority: int, **fields: str) -> None:
         """Send an entry to journald by its native protocol (systemd, JOURNAL_NATIVE_PROTOCOL)."""

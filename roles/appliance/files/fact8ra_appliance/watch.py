@@ -60,7 +60,7 @@ class Systemd:
         run: runs a command and gives its output; raises OSError, SubprocessError.
     """
 
-    run: Callable[[list[str]], str] = field(default=lambda command: _run(command))
+    run: Callable[[list[str]], str] = field(default_factory=lambda: _run)
 
     def states(self, *units: str) -> dict[str, str]:
         """ActiveState of each unit, such as active, activating or failed."""

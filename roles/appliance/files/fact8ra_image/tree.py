@@ -190,10 +190,12 @@ MACHINE_FILES: Final = {
         "datasource_list: [OpenNebula, None]\n"
         "datasource: {OpenNebula: {dsmode: net, parseuser: nobody}}\n"
         "system_info:\n  network: {renderers: [networkd]}\n  default_user: {name: root}\n"
-        "users: [default]\ndisable_root: false\nssh_pwauth: false\nmanage_etc_hosts: true\n"
+        "users: [default]\ndisable_root: false\nssh_deletekeys: false\nssh_pwauth: false\nmanage_etc_hosts: true\n"
         "growpart: {mode: auto, devices: [/]}\nresize_rootfs: true\n"
+        # OpenNebula's datasource is the same instance for ever, and its context may change between two boots.
+        "updates: {network: {when: [boot-new-instance, boot]}}\n"
         "cloud_init_modules: [bootcmd, write-files, growpart, resizefs, set_hostname, update_hostname,"
-        " update_etc_hosts, users-groups, ssh]\n"
+        " update_etc_hosts, [users-groups, always], [ssh, always]]\n"
         "cloud_config_modules: [runcmd]\n"
         "cloud_final_modules: [scripts-per-boot, scripts-per-instance, scripts-user]\n"
     ),

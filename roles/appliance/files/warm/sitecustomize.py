@@ -9,6 +9,7 @@ It is the same code, since controller and host are one here. Other interpreters 
 from __future__ import annotations
 
 import contextlib
+import importlib
 
 with contextlib.suppress(ImportError):
-    import ansible.module_utils.basic  # noqa: F401
+    importlib.import_module("ansible.module_utils.basic")
