@@ -9,6 +9,7 @@ import datetime
 import functools
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -130,6 +131,7 @@ class Machine:
         self.answer: str | Trouble = "online"
         self.down: list[str] = []
         self.booting = False
+        self.boot = "active"
         self.boots = 0
         self.offers: list[Offer] | Exception = []
         self.published: list[Mapping[str, str]] = []
@@ -195,7 +197,7 @@ class Machine:
             return ""
         units = [word for word in command if word.endswith(".service")]
         if units == [watch.BOOT]:
-            return "activating\n" if self.booting else "active\n"
+            return "activating\n" if self.booting else f"{self.boot}\n"
         return "\n\n".join("failed" if unit in self.down else "active" for unit in units) + "\n"
 
     def _gate(self) -> Any:
@@ -369,6 +371,47 @@ class TestSupernode:
         assert (node.said, node.boots) == ((str(state), "what the boot said"), 0)
         node.look(1)
         assert node.boots == 1
+
+    @pytest.mark.parametrize("unit", ["failed", "inactive"])
+    @pytest.mark.parametrize("state", [State.BOOTING, State.CONFIGURING, State.JOINING, State.WAITING_FOR_SUPERLINK])
+    def test_a_boot_step_that_was_killed_is_said_and_played_again(self, node: Machine, state: State, unit: str) -> None:
+        node.page(state, "what the boot said")
+        node.look(1)
+        assert (node.said[0], node.boots) == (str(state), 0), "one look is none"
+        node.boot = unit
+        node.look(2)
+        ended = ("CONFIGURE_FAILED", "The boot step ended without a word; it is tried again")
+        assert (node.said, node.boots) == (ended, 1)
+        node.look(29)
+        assert (node.said, node.boots) == (ended, 1)
+        # It is killed once more: the pause is a quarter of an hour, then an hour.
+        node.page(state, "what the boot said")
+        node.look(2)
+        assert (node.said, node.boots) == (ended, 2)
+        node.look(118)
+        assert node.boots == 2
+        node.look(2)
+        assert node.boots == 3
+        # One that goes well ends it.
+        node.page(State.ONLINE, "SuperNode vm-7 is online")
+        node.boot = "active"
+        node.look(200)
+        assert (node.said[0], node.boots) == ("ONLINE", 3)
+
+    def test_a_boot_step_that_died_before_its_first_word(self, node: Machine) -> None:
+        shutil.rmtree(node.root / "run/fact8ra", ignore_errors=True)
+        node.boot = "inactive"
+        node.look(5)
+        assert node.boots == 0, "it has not begun"
+        node.boot = "failed"
+        node.look(2)
+        assert (node.said[0], node.boots) == ("CONFIGURE_FAILED", 1)
+
+    def test_a_boot_step_that_waits_is_left_alone(self, node: Machine) -> None:
+        node.page(State.WAITING_FOR_SUPERLINK, "none yet")
+        node.booting = True
+        node.look(200)
+        assert (node.said[0], node.boots) == ("WAITING_FOR_SUPERLINK", 0)
 
     def test_a_wrong_context_is_for_the_tenant_alone(self, node: Machine) -> None:
         node.page(State.CONTEXT_INVALID, "3 variables are refused")

@@ -47,6 +47,17 @@ _TRIED_AGAIN: Final = frozenset(
         State.ONEGATE_FOREIGN,
     }
 )
+#: States of a boot step that is at work; one that is found in them and is not was killed.
+_UNDERWAY: Final = frozenset(
+    {
+        State.BOOTING,
+        State.CONFIGURING,
+        State.JOINING,
+        State.WAITING_FOR_SUPERLINK,
+        State.ONEGATE_UNREACHABLE,
+    }
+)
+_ENDED: Final = "The boot step ended without a word; it is tried again"
 _KEPT: Final = "run/fact8ra/context.json"
 #: Days before the end of an authority's validity at which it is said: replacing it takes people.
 _DAYS: Final = 60
@@ -171,19 +182,27 @@ def look(root: Path, systemd: Systemd, memory: Memory) -> tuple[Seen, Memory]:
 def main(root: Path = Path("/"), systemd: Systemd | None = None, now: Callable[[], float] | None = None) -> int:
     """Look once, and do what follows."""
     systemd = systemd or Systemd()
-    if systemd.states(BOOT).get(BOOT) == "activating":
+    boot = systemd.states(BOOT).get(BOOT)
+    if boot == "activating":
         return 0
+    state = message = ""
     try:
         page = json.loads((root / "run/fact8ra/state.json").read_text(encoding="utf-8"))
         state, message = str(page["state"]), str(page["message"])
     except (OSError, ValueError, KeyError, TypeError):
-        return 0
+        # Without a page and inactive, it has not begun.
+        if boot != "failed":
+            return 0
     path = root / judgement.MEMORY
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     memory = judgement.load(path).after(state, message)
-    try:
-        seen, memory = look(root, systemd, memory)
-    except (Trouble, contexts.ContextMissing) as error:
-        seen = Seen(str(getattr(error, "state", State.CONTEXT_MISSING)), str(error))
+    if boot in ("failed", "inactive") and (not state or state in _UNDERWAY or message == _ENDED):
+        seen = Seen(State.CONFIGURE_FAILED, _ENDED, "ended")
+    else:
+        try:
+            seen, memory = look(root, systemd, memory)
+        except (Trouble, contexts.ContextMissing) as error:
+            seen = Seen(str(getattr(error, "state", State.CONTEXT_MISSING)), str(error))
     memory, decision = judgement.decide(memory, seen, (now or _uptime)())
     if decision.say or memory.owed:
         reporter = Reporter(_gate(root), root)
