@@ -222,10 +222,28 @@ class TestSuperLink:
         with onegate() as (gate, kept):
             assert world.boot(gate) == 1
         assert kept["FLOWER_STATE"] == "CONTEXT_INVALID"
-        assert "READY" not in kept
+        assert kept["READY"] == "NO"
         named = {problem["variable"] for problem in world.state["problems"]}
         assert named == {"ONEAPP_FLOWER_FLEET_PORT", "ONEAPP_FLOWER_JOIN_TOKEN", "ONEAPP_FLOWER_FLEETPORT"}
         assert (world.played, world.slept) == ([], [])
+
+    @pytest.mark.parametrize("earlier", ["YES", ""])
+    def test_a_vm_that_was_ready_and_fails_at_its_next_boot_is_not_ready(self, world: World, earlier: str) -> None:
+        with onegate() as (gate, kept):
+            kept.update({"READY": earlier} if earlier else {})
+            world.failures = [ApplyFailed("no space for the pool", "pki : Issue")] * 3
+            assert world.boot(gate) == 1
+            assert (kept["FLOWER_STATE"], kept["READY"]) == ("CONFIGURE_FAILED", "NO")
+            assert world.boot(gate) == 0
+            assert (kept["FLOWER_STATE"], kept["READY"]) == ("READY", "YES")
+
+    def test_what_is_tried_again_withdraws_nothing(self, world: World) -> None:
+        world.failures = [ApplyFailed("once", "x")]
+        seen: list[str] = []
+        with onegate() as (gate, kept):
+            kept["READY"] = "YES"
+            assert world.boot(gate, after=lambda: seen.append(kept["READY"])) == 0
+        assert seen == ["YES"]
 
     def test_nobody_could_join(self, world: World) -> None:
         world.context(VMID="7")

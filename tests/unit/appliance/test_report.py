@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fact8ra_appliance.onegate import OneGate, OneGateUnreachable
+from fact8ra_appliance.onegate import OneGate, OneGateUnreachable, cleaned
 from fact8ra_appliance.report import Reporter, State
 from fact8ra_appliance.values import Problem
 
@@ -131,6 +131,17 @@ def test_a_onegate_that_fails_is_on_the_page_and_stops_nothing(tmp_path: Path, j
     assert said.ready()
     assert (gate.told[0]["READY"], gate.told[0]["FLOWER_STATE"]) == ("YES", "READY")
     assert "could not be told" not in (tmp_path / "run/fact8ra/status").read_text()
+
+
+def test_the_end_of_a_boot_withdraws_ready_in_the_same_call(tmp_path: Path, journal: socket.socket) -> None:
+    gate = Gate()
+    said = reporter(tmp_path, gate)
+    said.say(State.BOOTING, "x")
+    said.failed(State.CONFIGURE_FAILED, "READY=YES said the task")
+    assert [told.get("READY") for told in gate.told] == [None, "NO"]
+    assert gate.told[1]["FLOWER_STATE"] == "CONFIGURE_FAILED"
+    # OneFlow looks for the text anywhere in what changed.
+    assert not any("READY=YES" in f"{name}={cleaned(text)}" for name, text in gate.told[1].items())
 
 
 def test_ready_without_onegate_is_nobodys_business(tmp_path: Path) -> None:

@@ -372,8 +372,15 @@ class TestSupernode:
         node.look(1)
         assert node.boots == 1
 
-    @pytest.mark.parametrize("unit", ["failed", "inactive"])
-    @pytest.mark.parametrize("state", [State.BOOTING, State.CONFIGURING, State.JOINING, State.WAITING_FOR_SUPERLINK])
+    @pytest.mark.parametrize(
+        ("state", "unit"),
+        [
+            (State.BOOTING, "inactive"),
+            (State.CONFIGURING, "failed"),
+            (State.JOINING, "failed"),
+            (State.WAITING_FOR_SUPERLINK, "failed"),
+        ],
+    )
     def test_a_boot_step_that_was_killed_is_said_and_played_again(self, node: Machine, state: State, unit: str) -> None:
         node.page(state, "what the boot said")
         node.look(1)
@@ -382,6 +389,7 @@ class TestSupernode:
         node.look(2)
         ended = ("CONFIGURE_FAILED", "The boot step ended without a word; it is tried again")
         assert (node.said, node.boots) == (ended, 1)
+        assert [told.get("READY") for told in node.published] == ["NO"]
         node.look(29)
         assert (node.said, node.boots) == (ended, 1)
         # It is killed once more: the pause is a quarter of an hour, then an hour.

@@ -135,7 +135,7 @@ class Boot:
                     traceback.print_exc()
             limit -= failure.limited
             if not failure.again or limit == 0:
-                self.reporter.say(failure.state, failure.message, failure.problems)
+                self.reporter.failed(failure.state, failure.message, failure.problems)
                 return 1
             self.reporter.say(failure.state, f"{failure.message}. {_AGAIN}", failure.problems)
             self._stopped_by = failure.state

@@ -101,6 +101,7 @@ class Reporter:
         self._told: dict[str, str] = {}
         self._since = ""
         self._said: tuple[State, str, tuple[tuple[str, str], ...]] | None = None
+        self._withdrawn = False
         self.onegate_problem = ""
 
     def say(self, state: State, message: str, problems: Sequence[Problem] = ()) -> None:
@@ -116,6 +117,11 @@ class Reporter:
             self._to_journal()
             self._to_console()
         self._to_onegate(urgent=fresh and state not in GOING_ON)
+
+    def failed(self, state: State, message: str, problems: Sequence[Problem] = ()) -> None:
+        """Say the state in which a boot ended; READY=YES, which an earlier boot may have said, is withdrawn with it."""
+        self._withdrawn = True
+        self.say(state, message, problems)
 
     def ready(self) -> bool:
         """Tell OneGate the state and READY=YES, by which OneFlow goes on; returns whether nothing is left to tell."""
@@ -133,6 +139,7 @@ class Reporter:
             "FLOWER_MESSAGE": _shortened(message),
             "FLOWER_PROBLEMS": _shortened("; ".join(f"{name}: {text}" for name, text in pairs)),
             "FLOWER_SINCE": self._since,
+            **({"READY": "NO"} if self._withdrawn else {}),
         }
 
     def _to_onegate(self, urgent: bool) -> None:

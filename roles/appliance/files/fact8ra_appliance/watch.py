@@ -206,7 +206,8 @@ def main(root: Path = Path("/"), systemd: Systemd | None = None, now: Callable[[
     memory, decision = judgement.decide(memory, seen, (now or _uptime)())
     if decision.say or memory.owed:
         reporter = Reporter(_gate(root), root)
-        reporter.say(State(memory.said[0]), memory.said[1])
+        tell = reporter.failed if memory.said[1] == _ENDED else reporter.say
+        tell(State(memory.said[0]), memory.said[1])
         memory = replace(memory, owed=bool(reporter.onegate_problem))
     judgement.save(path, memory)
     if decision.play:
