@@ -219,6 +219,7 @@ class TestPlay:
                 2,
             )
             assert more["environment"]["ANSIBLE_CALLBACKS_ENABLED"] == "fact8ra_run"
+            assert more["patience"] > variables["run_timeout"]
             with open(more["environment"]["FACT8RA_PROGRESS"], "a", encoding="utf-8") as stream:
                 stream.write('{"run_id": "1"}\n')
             with open(more["environment"]["FACT8RA_PROGRESS"], "a", encoding="utf-8") as stream:
@@ -227,7 +228,7 @@ class TestPlay:
 
         monkeypatch.setattr(train, "apply", apply)
         with pytest.raises(ApplyFailed, match="it failed"):
-            train.play(tmp_path, "x", {"a": 1})({"b": 2}, seen.append)
+            train.play(tmp_path, "x", {"a": 1})({"b": 2, "run_timeout": 36000}, seen.append)
         assert [line["run_id"] for line in seen] == ["1", "2"]
 
     def test_a_disk_that_is_full_fails_the_run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

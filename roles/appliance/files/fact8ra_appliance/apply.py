@@ -163,8 +163,8 @@ def _groups(leader: int) -> set[int]:
     found: dict[int, list[tuple[int, int]]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            _state, parent, group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
-            found.setdefault(int(parent), []).append((int(path.parent.name), int(group)))
+            _state, parent, its_group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            found.setdefault(int(parent), []).append((int(path.parent.name), int(its_group)))
     groups, waiting = {leader}, [leader]
     while waiting:
         for process, group in found.get(waiting.pop(), []):

@@ -120,6 +120,8 @@ def play(root: Path, name: str, more: Mapping[str, Any]) -> Callable[..., None]:
                 root=root,
                 scratch=SCRATCH,
                 environment={"ANSIBLE_CALLBACKS_ENABLED": "fact8ra_run", "FACT8RA_PROGRESS": str(path)},
+                # The role's own limit comes first.
+                patience=float(variables.get("run_timeout", 3600)) + 1800,
             )
         finally:
             ended.set()
