@@ -83,6 +83,19 @@ def test_modules_of_grub_are_not_written_through_links(tree: Path, host: Path) -
     assert (tree / "boot/grub/i386-pc/kept").read_text() == "grub"
 
 
+def test_an_image_has_the_sources_of_debian(tree: Path) -> None:
+    base.write_sources(tree, base.sources("http://mirror.example/debian", "http://mirror.example/security"))
+    (tree / "etc/apt/sources.list.d").mkdir()
+    (tree / "etc/apt/sources.list.d/mirror.list").write_text("deb http://mirror.example/debian bookworm main\n")
+    base.write_sources(tree, base.sources())
+    assert (tree / "etc/apt/sources.list").read_text() == (
+        "deb http://deb.debian.org/debian bookworm main\n"
+        "deb http://deb.debian.org/debian bookworm-updates main\n"
+        "deb http://deb.debian.org/debian-security bookworm-security main\n"
+    )
+    assert list((tree / "etc/apt/sources.list.d").iterdir()) == []
+
+
 def test_a_base_that_is_a_link_is_copied(tmp_path: Path, host: Path) -> None:
     (tmp_path / "base/etc").mkdir(parents=True)
     (tmp_path / "base/etc/os-release").write_text('ID=debian\nVERSION_ID="12"\n')

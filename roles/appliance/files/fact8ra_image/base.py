@@ -7,11 +7,24 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from . import given
-from .recipe import COMMON, DOCUMENTS_LEFT_OUT, EPOCH, MACHINE, MODULES_LEFT_OUT, SUITE, Recipe, debian_packages
+from .paths import matches, remove, write
+from .recipe import (
+    COMMON,
+    DOCUMENTS_LEFT_OUT,
+    EPOCH,
+    MACHINE,
+    MIRROR,
+    MODULES_LEFT_OUT,
+    SECURITY_MIRROR,
+    SUITE,
+    Recipe,
+    debian_packages,
+)
 from .system import locked, run, scratch_parent
 
 #: Bytes that Debian's packages take unpacked.
@@ -36,6 +49,8 @@ def make(recipe: Recipe, tree: Path, cache: Path) -> None:
             ["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", str(tree), "-xf", str(archive)],
             timeout=600,
         )
+        # The archive may be of another mirror with the same packages.
+        write_sources(tree, sources(recipe.mirror, recipe.security_mirror))
     elif Path(recipe.base).is_dir():
         # With the dot, as the tree would be a link to the base where that is one.
         run(["cp", "-a", "--reflink=auto", f"{recipe.base}/.", str(tree)], timeout=600)
@@ -66,7 +81,7 @@ def _debian(recipe: Recipe, cache: Path) -> Path:
                         "--dpkgopt=force-unsafe-io",
                         *(f"--dpkgopt={option}" for option in DPKG_OPTIONS),
                         *(SUITE, str(new)),
-                        *sources(recipe),
+                        *sources(recipe.mirror, recipe.security_mirror),
                     ],
                     timeout=1800,
                     environment={"SOURCE_DATE_EPOCH": str(EPOCH), "TMPDIR": str(scratch_parent(cache, _NEEDED))},
@@ -75,10 +90,17 @@ def _debian(recipe: Recipe, cache: Path) -> Path:
     return archive
 
 
-def sources(recipe: Recipe) -> list[str]:
-    """Lines of apt: the release, its updates and its security updates."""
+def sources(mirror: str = MIRROR, security_mirror: str = SECURITY_MIRROR) -> list[str]:
+    """Lines of apt: the release, its updates and its security updates; without mirrors Debian's own."""
     return [
-        f"deb {recipe.mirror} {SUITE} main",
-        f"deb {recipe.mirror} {SUITE}-updates main",
-        f"deb {recipe.security_mirror} {SUITE}-security main",
+        f"deb {mirror} {SUITE} main",
+        f"deb {mirror} {SUITE}-updates main",
+        f"deb {security_mirror} {SUITE}-security main",
     ]
+
+
+def write_sources(tree: Path, lines: Sequence[str]) -> None:
+    """Let apt in a tree that was made from packages use these lines and no others."""
+    for path in matches(tree, "etc/apt/sources.list.d/*"):
+        remove(path)
+    write(tree, "etc/apt/sources.list", "".join(f"{line}\n" for line in lines))

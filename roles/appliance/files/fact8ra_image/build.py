@@ -142,6 +142,9 @@ def _build(recipe: Recipe, options: Options, directory: Path) -> None:
         own_disk = "qcow2" in recipe.formats and not (recipe.base and Path(recipe.base).is_file())
         if own_disk:
             disk.prepare(recipe, root)
+        if not recipe.base:
+            # The mirror is the builder's, and no part of the digest.
+            base.write_sources(root, base.sources())
         clean.clean(root, resolver=_resolver(root))
         clean.settle_times(root)
         size = clean.used_bytes(root)
