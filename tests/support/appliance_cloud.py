@@ -4,19 +4,17 @@
 
 from __future__ import annotations
 
-import base64
 import copy
 import json
 import re
 import sys
-import urllib.error
-import urllib.request
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import flow_rest
 from playbooks import Played, play
 
 from fact8ra_lab.standin.testing import StandIn, default_seed
@@ -35,20 +33,7 @@ class Cloud:
 
     def flow(self, verb: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Ask OneFlow as the tenant."""
-        user = base64.b64encode(":".join(self.standin.tenant).encode()).decode()
-        request = urllib.request.Request(
-            self.standin.flow_endpoint + path,
-            method=verb,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Basic {user}"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                status, text = answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                status, text = error.code, error.read().decode()
-        return status, json.loads(text) if text.startswith("{") else text
+        return flow_rest.ask(self.standin.flow_endpoint, self.standin.tenant, verb, path, body)
 
     def services(self) -> dict[str, Any]:
         """Bodies of the service templates by name."""

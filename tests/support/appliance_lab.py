@@ -6,14 +6,11 @@ VMs are looked into from outside, as a hypervisor's owner may: their firewalls a
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import re
 import subprocess
 import time
-import urllib.error
-import urllib.request
 import xmlrpc.client
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+
+import flow_rest
 
 from fact8ra_lab.hosts._system import CGROUP_PARENT, cgroup_root
 
@@ -298,20 +297,7 @@ class Tenant:
         """Ask OneFlow; status and answer, JSON where it is."""
         name = user or self.user
         password = (self.state / "sites" / self.site / f"{name}.password").read_text().strip()
-        token = base64.b64encode(f"{name}:{password}".encode()).decode()
-        request = urllib.request.Request(
-            f"http://{self.gateway}:2474{path}",
-            None if body is None else json.dumps(body).encode(),
-            {"Authorization": f"Basic {token}", "Content-Type": "application/json"},
-            method=verb,
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                status, text = answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                status, text = error.code, error.read().decode()
-        return status, json.loads(text) if text.startswith("{") else text
+        return flow_rest.ask(f"http://{self.gateway}:2474", (name, password), verb, path, body)
 
     def fault(self, *faults: Mapping[str, Any]) -> None:
         """Have the stand-in misbehave, or behave again where none is given."""

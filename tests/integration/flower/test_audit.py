@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nginx_alone
 import pytest
 from access import write
 
@@ -20,22 +19,6 @@ REPOSITORY = Path(__file__).parents[3]
 SMOKE = str(REPOSITORY / "tests" / "apps" / "smoke")
 
 pytestmark = [pytest.mark.flwr, pytest.mark.slow, pytest.mark.xdist_group("flower")]
-
-_WRAPPER = """
-daemon off;
-pid {directory}/nginx.pid;
-error_log stderr;
-user {user};
-events {{}}
-http {{
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    include {directory}/flower-control.conf;
-}}
-"""
 
 
 class Way:
@@ -62,7 +45,7 @@ class Way:
             assert fixed in text
             text = text.replace(fixed, here)
         config.write_text(re.sub(r"(?m)^ *access_log syslog.*\n", "", text))
-        self.wrapper.write_text(_WRAPPER.format(directory=directory, user=getpass.getuser()))
+        self.wrapper.write_text(nginx_alone.around(directory, "flower-control.conf"))
         self.log.write_text('{"event": "begin", "msec": 0}\n')
         self.home.mkdir()
         (self.home / "config.toml").write_text(
@@ -102,10 +85,7 @@ class Way:
 @pytest.fixture
 def way(federation: Any, tmp_path: Path, free_port: int, wait_for: Callable[..., None]) -> Iterator[Way]:
     """A way to the federation, open while the test runs."""
-    unpacked = REPOSITORY / "build" / "packages" / "nginx" / "usr" / "sbin" / "nginx"
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin") or str(unpacked)
-    if not Path(program).exists():
-        pytest.fail("no nginx: run tools/unpack.sh nginx")
+    program = nginx_alone.program()
     opened = Way(federation, tmp_path, free_port)
     command = [program, "-p", str(tmp_path), "-e", "stderr", "-c", str(opened.wrapper)]
     with (tmp_path / "nginx.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:

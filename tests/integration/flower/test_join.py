@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import getpass
 import http.client
 import json
 import os
-import shutil
 import signal
 import ssl
 import subprocess
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import joining
+import nginx_alone
 import pytest
 import rendering
 
@@ -31,21 +30,6 @@ REPOSITORY = Path(__file__).parents[3]
 
 pytestmark = [pytest.mark.flwr, pytest.mark.slow, pytest.mark.xdist_group("flower")]
 
-_WRAPPER = """
-daemon off;
-pid {directory}/nginx.pid;
-error_log stderr;
-user {user};
-events {{}}
-http {{
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    include {directory}/flower-fleet.conf;
-}}
-"""
 # Everything that shares the SuperLink's port, the ways around a location, and what is next to the ways in.
 _CLOSED = [
     ("POST", "/v1/control/list-nodes"),
@@ -96,15 +80,19 @@ class Way:
             ours = ours.replace(fixed, here)
         # The server for ServerApps has its own tests.
         (directory / "flower-fleet.conf").write_text(ours.rsplit("server {", 1)[0])
-        (directory / "nginx.conf").write_text(_WRAPPER.format(directory=directory, user=getpass.getuser()))
+        (directory / "nginx.conf").write_text(nginx_alone.around(directory, "flower-fleet.conf"))
 
     def nginx(self) -> list[str]:
         """The command."""
-        unpacked = REPOSITORY / "build" / "packages" / "nginx" / "usr" / "sbin" / "nginx"
-        program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin") or str(unpacked)
-        if not Path(program).exists():
-            pytest.fail("no nginx: run tools/unpack.sh nginx")
-        return [program, "-p", str(self.directory), "-e", "stderr", "-c", str(self.directory / "nginx.conf")]
+        return [
+            nginx_alone.program(),
+            "-p",
+            str(self.directory),
+            "-e",
+            "stderr",
+            "-c",
+            str(self.directory / "nginx.conf"),
+        ]
 
     def joiner(self) -> list[str]:
         """The command of fact8ra-join.service."""

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+import flow_rest
 import pytest
 
 from fact8ra_lab.standin import gatetoken
@@ -37,21 +36,7 @@ class Flow:
 
     def rest(self, verb: str, path: str, body: Any = None, user: tuple[str, str] | None = None) -> tuple[int, Any]:
         """Status and body: JSON where it is, else text."""
-        request = urllib.request.Request(
-            self.standin.flow_endpoint + path,
-            method=verb,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": "Basic " + base64.b64encode(":".join(user or self.standin.tenant).encode()).decode()
-            },
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                status, text = answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                status, text = error.code, error.read().decode()
-        return status, json.loads(text) if text.startswith("{") else text
+        return flow_rest.ask(self.standin.flow_endpoint, user or self.standin.tenant, verb, path, body)
 
     def role(self, name: str, count: int = 1, **more: Any) -> dict[str, Any]:
         """A role on the tenant's network."""

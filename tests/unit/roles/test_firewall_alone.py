@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from playbooks import play_written
 
 pytestmark = pytest.mark.slow
 
@@ -59,12 +57,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     defaults = yaml.safe_load((_ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
     given = {**defaults, "firewall_admin_sources": ["192.0.2.0/24"], "firewall_fleet_sources": ["192.0.2.0/24"]}
     inventory = {"all": {"vars": given, "children": {"superlink": {"hosts": hosts}}}}
-    (directory / "inventory.json").write_text(json.dumps(inventory))
-    (directory / "play.yml").write_text(yaml.safe_dump([play]))
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.json", "-f", "2", "play.yml"]
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(_ROLES.parent / ".collections"), "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    play_written(directory, [play], inventory, "-f", "2").succeeded()
     read: dict[str, Any] = json.loads((directory / "found").read_text())
     return read
 

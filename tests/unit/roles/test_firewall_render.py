@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from playbooks import play_written
 
 pytestmark = pytest.mark.slow
 
@@ -121,12 +121,7 @@ def _evaluate(directory: Path, hosts: dict[str, tuple[str, str, dict[str, Any]]]
     defaults = yaml.safe_load((_ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
     inventory = json.loads(_inventory(directory, hosts).read_text())
     inventory["all"]["vars"] = {**defaults, **inventory["all"]["vars"]}
-    (directory / "inventory.json").write_text(json.dumps(inventory))
-    (directory / "play.yml").write_text(yaml.safe_dump([play]))
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.json", "-f", "2", "play.yml"]
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(_ROLES.parent / ".collections"), "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    play_written(directory, [play], inventory, "-f", "2").succeeded()
     found: dict[str, Any] = json.loads((directory / "found").read_text())
     return found
 
